@@ -56,12 +56,6 @@ pub trait Filesystem: fmt::Debug + Send + Sync {
         visit: &mut dyn FnMut(DirItem<'_>) -> ControlFlow<()>,
     ) -> Result<()>;
 
-    /// The directory that holds `dir`, if the format keeps that; the root's parent is the root.
-    ///
-    /// # Errors
-    /// [`Request::NotADirectory`]; damage.
-    fn parent(&self, dir: NodeId) -> Result<Option<NodeId>>;
-
     /// The target of a symbolic link, as stored.
     ///
     /// # Errors

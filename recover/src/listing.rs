@@ -1,0 +1,182 @@
+//! A whole directory, with every name in a form that a path can hold and no two alike.
+//!
+//! A filesystem hands out names as they are stored: `a/b`, NUL, the empty name, the same name twice.
+//! Here they become what mounts, commands and JSON show: escaped where a path cannot hold them
+//! ([`RawName::shown`]), and told apart with the suffix `~flrN` where two would be equal. Nothing is
+//! dropped. The same directory always gets the same names.
+
+use crate::view::ViewNode;
+use flr_fs::name::with_suffix;
+use flr_fs::{Fault, FileKind, RawName};
+use std::collections::HashSet;
+
+/// All entries of one directory, in stored order.
+#[derive(Debug, Default)]
+pub struct Listing {
+    entries: Vec<Slot>,
+    names: Vec<u8>,
+    damaged: Vec<Fault>,
+}
+
+/// Where an entry's name lies in the arena, and what it names.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    name_start: usize,
+    name_len: usize,
+    node: ViewNode,
+    kind: Option<FileKind>,
+}
+
+/// One entry of a [`Listing`].
+#[derive(Clone, Copy, Debug)]
+pub struct ListingEntry<'a> {
+    /// The name as shown.
+    pub name: &'a [u8],
+    /// What it names.
+    pub node: ViewNode,
+    /// The kind that the directory claims.
+    pub kind: Option<FileKind>,
+}
+
+impl Listing {
+    /// Number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entry at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<ListingEntry<'_>> {
+        self.entries.get(index).map(|slot| self.entry(slot))
+    }
+
+    /// All entries in stored order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = ListingEntry<'_>> {
+        self.entries.iter().map(|slot| self.entry(slot))
+    }
+
+    /// The entry with this shown name. Takes time in proportion to the directory.
+    #[must_use]
+    pub fn find(&self, name: &[u8]) -> Option<ListingEntry<'_>> {
+        self.iter().find(|entry| entry.name == name)
+    }
+
+    /// Parts of the directory that could not be read: what stood there is not known.
+    #[must_use]
+    pub fn damaged(&self) -> &[Fault] {
+        &self.damaged
+    }
+
+    /// Memory taken, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let slots = self.entries.capacity().saturating_mul(size_of::<Slot>());
+        slots
+            .saturating_add(self.names.capacity())
+            .saturating_add(size_of::<Self>())
+    }
+
+    fn entry(&self, slot: &Slot) -> ListingEntry<'_> {
+        let end = slot.name_start.saturating_add(slot.name_len);
+        let name = self.names.get(slot.name_start..end).unwrap_or_default();
+        ListingEntry {
+            name,
+            node: slot.node,
+            kind: slot.kind,
+        }
+    }
+}
+
+/// Builds a [`Listing`] entry by entry.
+#[derive(Debug, Default)]
+pub struct ListingBuilder {
+    listing: Listing,
+    shown: HashSet<Box<[u8]>>,
+}
+
+impl ListingBuilder {
+    /// Adds an entry with the name as stored.
+    pub fn push(&mut self, stored: RawName<'_>, node: ViewNode, kind: Option<FileKind>) {
+        let shown = stored.shown();
+        if self.shown.insert(shown.as_ref().into()) {
+            return self.append(&shown, node, kind);
+        }
+        let mut n: u32 = 1;
+        loop {
+            let name = with_suffix(&shown, n);
+            if self.shown.insert(name.as_slice().into()) {
+                return self.append(&name, node, kind);
+            }
+            n = n.saturating_add(1);
+        }
+    }
+
+    /// Adds a damaged part.
+    pub fn push_damaged(&mut self, fault: Fault) {
+        self.listing.damaged.push(fault);
+    }
+
+    /// The listing.
+    #[must_use]
+    pub fn finish(mut self) -> Listing {
+        self.listing.entries.shrink_to_fit();
+        self.listing.names.shrink_to_fit();
+        self.listing
+    }
+
+    fn append(&mut self, name: &[u8], node: ViewNode, kind: Option<FileKind>) {
+        let name_start = self.listing.names.len();
+        self.listing.names.extend_from_slice(name);
+        self.listing.entries.push(Slot {
+            name_start,
+            name_len: name.len(),
+            node,
+            kind,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flr_fs::NodeId;
+
+    #[test]
+    fn no_two_names_are_alike_and_none_is_lost() {
+        let mut builder = ListingBuilder::default();
+        let raw: [&[u8]; 8] = [b"a/b", br"a\x2fb", b"x", b"x", b"x~flr1", b"", b".", b"x"];
+        for (i, name) in raw.iter().enumerate() {
+            let node = ViewNode {
+                filesystem: 0,
+                node: NodeId(i.try_into().unwrap()),
+            };
+            builder.push(RawName::new(name), node, None);
+        }
+        let listing = builder.finish();
+        let names: Vec<_> = listing
+            .iter()
+            .map(|e| e.name.escape_ascii().to_string())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                r"a\\x2fb",
+                r"a\\x2fb~flr1",
+                "x",
+                "x~flr1",
+                "x~flr1~flr1",
+                r"\\x00",
+                r"\\x2e",
+                "x~flr2"
+            ]
+        );
+        assert_eq!(listing.find(b"x~flr2").unwrap().node.node, NodeId(7));
+    }
+}
