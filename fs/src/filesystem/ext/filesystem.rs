@@ -1,0 +1,357 @@
+//! An opened ext2, ext3 or ext4 filesystem.
+
+use super::codes;
+use super::content::Content;
+use super::directory::{Directory, Found as DirFound, expect_directory};
+use super::disk::Disk;
+use super::features::{compat, incompat, names, ro_compat};
+use super::group::Groups;
+use super::inode::{BLOCK_AREA_LEN, Inode, flags};
+use super::runs::Runs;
+use super::superblock::{PRIMARY_OFFSET, ROOT_INODE, SIZE, Superblock};
+use super::{block_map, extent, xattr};
+use crate::bytes::{clamp_usize, len_u64, uuid_text};
+use crate::cache::Cache;
+use crate::error::{Error, Fault, Request, Result};
+use crate::filesystem::{DirCursor, DirEntry, DirItem, Filesystem, Found, StreamName, Want};
+use crate::format::{OpenContext, ReplayPolicy};
+use crate::name::{RawName, XattrName};
+use crate::node::{CaseRule, FileKind, FsInfo, FsState, Metadata, NodeId};
+use crate::source::{ByteSource, Memory};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Longest target of a symbolic link (`PATH_MAX`).
+const LINK_LEN_MAX: u64 = 4096;
+
+/// An opened filesystem.
+#[derive(Debug)]
+pub(super) struct ExtFilesystem {
+    disk: Arc<Disk>,
+    groups: Groups,
+    maps: Cache<u32, Arc<Runs>>,
+    info: FsInfo,
+}
+
+impl ExtFilesystem {
+    /// Opens the filesystem on `source`.
+    ///
+    /// # Errors
+    /// A superblock that makes no sense, an unknown feature, a log that would have to be replayed.
+    pub(super) fn open(source: &Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Result<Self> {
+        let mut raw = [0; SIZE];
+        source.read_at(PRIMARY_OFFSET, &mut raw)?;
+        let sb = Superblock::parse(&raw, PRIMARY_OFFSET)?;
+        check_features(&sb)?;
+        let state = journal_state(&sb, ctx.replay)?;
+        let (groups, mut notes) = Groups::read(source.as_ref(), &sb, ctx.checksums)?;
+        notes.extend(oddities(&sb, source.size()));
+        let info = describe(&sb, state, notes);
+        let maps = Cache::new(ctx.limits.cache_bytes);
+        let disk = Disk::new(Arc::clone(source), sb, ctx.limits.clone(), ctx.checksums);
+        Ok(Self {
+            disk: Arc::new(disk),
+            groups,
+            maps,
+            info,
+        })
+    }
+
+    fn inode(&self, node: NodeId) -> Result<Inode> {
+        let number = u32::try_from(node.0).map_err(|_| Error::from(Request::NoSuchNode))?;
+        Inode::read(&self.disk, &self.groups, number)
+    }
+
+    /// The map of a file in blocks. Kept in memory while there is room.
+    fn map(&self, inode: &Inode) -> Result<Arc<Runs>> {
+        self.maps.get_or_insert(inode.number, || {
+            let runs = if inode.has(flags::EXTENTS) {
+                extent::read(&self.disk, inode)?
+            } else {
+                block_map::read(&self.disk, inode)?
+            };
+            let bytes = runs.bytes();
+            Ok((Arc::new(runs), bytes))
+        })
+    }
+
+    /// Content of an inode, whatever its kind, without any check of what it is.
+    fn content(&self, inode: &Inode) -> Result<Arc<dyn ByteSource>> {
+        if inode.has(flags::INLINE_DATA) {
+            return Ok(Arc::new(Memory::new(self.inline_data(inode)?)));
+        }
+        Ok(Arc::new(Content::new(
+            Arc::clone(&self.disk),
+            self.map(inode)?,
+            inode.size,
+        )))
+    }
+
+    /// The bytes that lie in the inode: `i_block`, then the value of `system.data`.
+    fn inline_data(&self, inode: &Inode) -> Result<Vec<u8>> {
+        let mut data = inode.block.to_vec();
+        if inode.size > len_u64(BLOCK_AREA_LEN) {
+            let entries = xattr::entries(&self.disk, inode)?;
+            data.extend_from_slice(
+                entries
+                    .iter()
+                    .find_map(|e| e.inline_data())
+                    .unwrap_or_default(),
+            );
+        }
+        if len_u64(data.len()) < inode.size {
+            let detail = format!("{} of {} bytes of inline data", data.len(), inode.size);
+            return Err(Error::corrupt(codes::INLINE_DATA, inode.at, detail));
+        }
+        data.truncate(clamp_usize(inode.size, data.len()));
+        Ok(data)
+    }
+
+    fn directory(&self, node: NodeId) -> Result<Directory> {
+        let inode = self.inode(node)?;
+        expect_directory(&inode)?;
+        let disk = Arc::clone(&self.disk);
+        if inode.has(flags::INLINE_DATA) {
+            let data = self.inline_data(&inode)?;
+            return Ok(Directory::inline(disk, inode, &data, BLOCK_AREA_LEN));
+        }
+        let block_size = u64::from(self.disk.sb.block_size);
+        if inode.size == 0 || inode.size > self.disk.limits.directory_bytes_max {
+            let detail = format!("a directory of {} bytes", inode.size);
+            return Err(Error::corrupt(codes::DIRECTORY_SIZE, inode.at, detail));
+        }
+        let size = inode.size.next_multiple_of(block_size);
+        let content = Content::new(Arc::clone(&disk), self.map(&inode)?, size);
+        Ok(Directory::in_blocks(disk, inode, content))
+    }
+
+    /// The value of an attribute that lies in an inode of its own.
+    fn value_inode(&self, number: u32, size: u32) -> Result<Vec<u8>> {
+        let inode = self.inode(NodeId(number.into()))?;
+        if !inode.has(flags::EA_INODE) || inode.size != u64::from(size) {
+            let detail = format!("inode {number} does not hold a value of {size} bytes");
+            return Err(Error::corrupt(codes::XATTR_INODE, inode.at, detail));
+        }
+        let mut value = vec![0; clamp_usize(inode.size, usize::MAX)];
+        self.content(&inode)?.read_at(0, &mut value)?;
+        Ok(value)
+    }
+
+    /// Whether a link's target lies in `i_block` (`ext4_inode_is_fast_symlink`).
+    fn is_fast_link(&self, inode: &Inode) -> bool {
+        let cluster = self
+            .disk
+            .sb
+            .block_size
+            .saturating_mul(self.disk.sb.cluster_blocks);
+        let attributes = if inode.file_acl == 0 {
+            0
+        } else {
+            u64::from(cluster >> 9)
+        };
+        let no_blocks = inode.sectors <= attributes || self.disk.sb.has(incompat::EA_INODE);
+        !inode.has(flags::EXTENTS) && no_blocks && inode.size < len_u64(BLOCK_AREA_LEN)
+    }
+}
+
+impl Filesystem for ExtFilesystem {
+    fn info(&self) -> &FsInfo {
+        &self.info
+    }
+
+    fn root(&self) -> NodeId {
+        NodeId(ROOT_INODE.into())
+    }
+
+    fn metadata(&self, node: NodeId) -> Result<Metadata> {
+        Ok(self.inode(node)?.metadata())
+    }
+
+    fn lookup(&self, dir: NodeId, name: RawName<'_>) -> Result<Option<Found>> {
+        let Some((stored_name, number)) = self.directory(dir)?.find(name.as_bytes())? else {
+            return Ok(None);
+        };
+        let node = NodeId(number.into());
+        Ok(Some(Found {
+            node,
+            stored_name,
+            metadata: self.metadata(node)?,
+        }))
+    }
+
+    fn read_dir(
+        &self,
+        dir: NodeId,
+        from: DirCursor,
+        want: Want,
+        visit: &mut dyn FnMut(DirItem<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.directory(dir)?.read(from, &mut |found| match found {
+            DirFound::Entry(entry, next) => {
+                let node = NodeId(entry.inode.into());
+                let metadata = match want {
+                    Want::Names => None,
+                    Want::Metadata => Some(self.metadata(node)),
+                };
+                let name = RawName::new(entry.name);
+                visit(DirItem::Entry(DirEntry {
+                    name,
+                    node,
+                    kind: entry.kind,
+                    next,
+                    metadata,
+                }))
+            }
+            DirFound::Damaged(fault) => visit(DirItem::Damaged(fault)),
+        });
+        Ok(())
+    }
+
+    fn read_link(&self, node: NodeId) -> Result<Vec<u8>> {
+        let inode = self.inode(node)?;
+        if inode.kind != FileKind::Symlink {
+            return Err(Request::NotALink.into());
+        }
+        refuse_encrypted(&inode, "the target of this link")?;
+        if inode.size > LINK_LEN_MAX || inode.size == 0 {
+            let detail = format!("a link of {} bytes", inode.size);
+            return Err(Error::corrupt(codes::SYMLINK_SIZE, inode.at, detail));
+        }
+        let len = clamp_usize(inode.size, usize::MAX);
+        if !inode.has(flags::INLINE_DATA) && self.is_fast_link(&inode) {
+            return Ok(inode.block.get(..len).unwrap_or_default().to_vec());
+        }
+        let mut target = vec![0; len];
+        self.content(&inode)?.read_at(0, &mut target)?;
+        Ok(target)
+    }
+
+    fn xattr_names(&self, node: NodeId) -> Result<Vec<XattrName>> {
+        let entries = xattr::entries(&self.disk, &self.inode(node)?)?;
+        Ok(entries.iter().filter_map(xattr::Entry::full_name).collect())
+    }
+
+    fn xattr(&self, node: NodeId, name: &XattrName) -> Result<Option<Vec<u8>>> {
+        let entries = xattr::entries(&self.disk, &self.inode(node)?)?;
+        let Some(entry) = entries
+            .iter()
+            .find(|e| e.full_name().as_ref() == Some(name))
+        else {
+            return Ok(None);
+        };
+        let bytes_max = self.disk.limits.xattr_value_bytes_max;
+        entry
+            .value(bytes_max, |number, size| self.value_inode(number, size))
+            .map(Some)
+    }
+
+    fn open(&self, node: NodeId, stream: StreamName<'_>) -> Result<Arc<dyn ByteSource>> {
+        let inode = self.inode(node)?;
+        match (inode.kind, stream) {
+            (_, StreamName::Named(_)) => return Err(Request::NoSuchStream.into()),
+            (FileKind::File, StreamName::Main) => {}
+            (FileKind::Directory, StreamName::Main) => return Err(Request::IsADirectory.into()),
+            (_, StreamName::Main) => return Err(Request::NoContent.into()),
+        }
+        refuse_encrypted(&inode, "the content of this file")?;
+        if inode.has(flags::COMPRESSED) {
+            let detail = "a file compressed by the e2compr patches";
+            return Err(Error::unsupported(codes::COMPRESSED, inode.at, detail));
+        }
+        self.content(&inode)
+    }
+}
+
+fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
+    if !inode.has(flags::ENCRYPTED) {
+        return Ok(());
+    }
+    let detail = format!("{what} is encrypted (fscrypt); the key is not on the disk");
+    Err(Error::Locked(Fault::new(
+        codes::ENCRYPTED,
+        inode.at,
+        detail,
+    )))
+}
+
+fn check_features(sb: &Superblock) -> Result<()> {
+    if sb.has(incompat::JOURNAL_DEV) {
+        let detail = "the journal of another filesystem, not a filesystem";
+        return Err(Error::unsupported(codes::JOURNAL_DEVICE, sb.at, detail));
+    }
+    let unknown = sb.feature_incompat & !incompat::READ;
+    if unknown != 0 {
+        let detail = format!(
+            "features that are not read: {}",
+            names(0, unknown, 0).join(" ")
+        );
+        return Err(Error::unsupported(codes::FEATURE, sb.at, detail));
+    }
+    Ok(())
+}
+
+fn journal_state(sb: &Superblock, policy: ReplayPolicy) -> Result<FsState> {
+    if !sb.has(incompat::RECOVER) {
+        return Ok(FsState::Clean);
+    }
+    match policy {
+        ReplayPolicy::Ignore => Ok(FsState::NotReplayed),
+        ReplayPolicy::Replay => {
+            let detail = "the journal holds changes that are not applied yet";
+            Err(Error::unsupported(codes::JOURNAL_DIRTY, sb.at, detail))
+        }
+    }
+}
+
+/// What a user should know of the state the filesystem was left in.
+fn oddities(sb: &Superblock, source_size: u64) -> Vec<Fault> {
+    let mut notes = Vec::new();
+    let mut note = |code, detail: String| notes.push(Fault::new(code, sb.at, detail));
+    if sb.size() > source_size {
+        let detail = format!("{} bytes of {} are there", source_size, sb.size());
+        note(codes::SUPERBLOCK_SIZE, detail);
+    }
+    let journal = sb.feature_compat & compat::HAS_JOURNAL != 0;
+    if sb.state & 0x1 == 0 && !journal {
+        note(
+            codes::STATE,
+            "not unmounted cleanly, and there is no journal".into(),
+        );
+    }
+    if sb.state & 0x2 != 0 {
+        note(
+            codes::STATE,
+            "the source machine recorded errors in this filesystem".into(),
+        );
+    }
+    if sb.last_orphan != 0 || sb.feature_ro_compat & ro_compat::ORPHAN_PRESENT != 0 {
+        note(
+            codes::ORPHANS,
+            "files were deleted while open; their space is not freed yet".into(),
+        );
+    }
+    notes
+}
+
+fn describe(sb: &Superblock, state: FsState, notes: Vec<Fault>) -> FsInfo {
+    let casefold = sb.has(incompat::CASEFOLD);
+    FsInfo {
+        kind: sb.kind(),
+        label: sb.label.clone(),
+        uuid: (sb.uuid != [0; 16]).then(|| uuid_text(&sb.uuid)),
+        size: sb.size(),
+        block_size: sb.block_size,
+        blocks_free: sb.free_blocks_count.min(sb.blocks_count),
+        nodes: sb.inodes_count.into(),
+        nodes_free: sb.free_inodes_count.into(),
+        case_rule: if casefold {
+            CaseRule::PerDirectory
+        } else {
+            CaseRule::Sensitive
+        },
+        state,
+        notes,
+        features: names(sb.feature_compat, sb.feature_incompat, sb.feature_ro_compat),
+        last_mounted: sb.last_mounted.clone(),
+    }
+}
