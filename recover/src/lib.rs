@@ -1,1 +1,3 @@
-//! Placeholder.
+//! An opened point in time: addresses, the guest view, paths, walking, copying out.
+
+pub mod shown;
