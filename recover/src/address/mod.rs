@@ -15,7 +15,8 @@
 //!
 //! One file per part: `head` (which kind of object), [`object`](Object), `cloud` (identifiers and
 //! ARNs), [`url`](Url), [`point`](PointSpec) with `moment` (dates and times), `scan` (where the
-//! locator begins), [`locator`](Locator), and `print` (the way back).
+//! locator begins), [`locator`](Locator), `print` (the way back), and [`nearest()`] (what a wrong
+//! name may have meant).
 //!
 //! # The escape hatch
 //! Some things no single text names: a local file with `::` in its name, a snapshot called
@@ -28,6 +29,7 @@ mod error;
 mod head;
 mod locator;
 mod moment;
+mod nearest;
 mod object;
 mod point;
 mod print;
@@ -47,6 +49,7 @@ use std::os::unix::ffi::OsStrExt;
 pub use self::error::AddressError;
 pub use self::locator::{Locator, Step, Steps, View};
 pub use self::moment::{Date, DateTime, Zone};
+pub use self::nearest::nearest;
 pub use self::object::{Object, Provider, is_source_name};
 pub use self::point::PointSpec;
 pub use self::print::Unspellable;
