@@ -1,8 +1,8 @@
 //! An opened point in time: its volumes, the guest's own view of them, paths, walking, copying out.
 
+pub mod address;
 pub mod error;
 pub mod listing;
-pub mod nearest;
 pub mod shown;
 pub mod view;
 pub mod walk;

@@ -4,9 +4,9 @@
 //! filesystem's index and a node of that filesystem. Names in a view are shown names
 //! ([`crate::listing`]); paths are resolved inside of the view as under chroot: nothing leads out.
 
+use crate::address::nearest;
 use crate::error::{Error, NotFound, Result};
 use crate::listing::{Listing, ListingBuilder};
-use crate::nearest::nearest;
 use flr_fs::cache::Cache;
 use flr_fs::name::may_be_escaped;
 use flr_fs::{
@@ -309,7 +309,13 @@ impl View {
         // The answer is "not found" already; a directory that cannot be listed only has no hints.
         let nearest = self.listing(walk.node()).map_or_else(
             |_| Vec::new(),
-            |listing| nearest(missing, listing.iter().map(|entry| entry.name), 5),
+            |listing| {
+                let names = listing.iter().map(|entry| entry.name);
+                nearest(missing, names, 5)
+                    .into_iter()
+                    .map(<[u8]>::to_vec)
+                    .collect()
+            },
         );
         Error::NotFound(NotFound {
             path,
