@@ -8,6 +8,7 @@
 use crate::error::{Error, Fault};
 use crate::filesystem::Filesystem;
 use crate::format::{Confidence, FilesystemDriver, Layer, OpenContext, Volume};
+use crate::signature;
 use crate::source::ByteSource;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -74,6 +75,8 @@ pub enum Opened {
     Layer(Vec<VolumeId>),
     /// It was recognised, and this stands in its way.
     Failed(Error),
+    /// Nothing that files could be in, such as swap space.
+    Empty,
 }
 
 impl Tree {
@@ -97,7 +100,7 @@ impl VolumeNode {
             .iter()
             .filter_map(|content| match &content.opened {
                 Opened::Filesystem(filesystem) => Some(filesystem),
-                Opened::Layer(_) | Opened::Failed(_) => None,
+                Opened::Layer(_) | Opened::Failed(_) | Opened::Empty => None,
             })
     }
 
@@ -109,7 +112,7 @@ impl VolumeNode {
         }
         let failed = |content: &Content| match content.opened {
             Opened::Failed(_) => true,
-            Opened::Filesystem(_) | Opened::Layer(_) => false,
+            Opened::Filesystem(_) | Opened::Layer(_) | Opened::Empty => false,
         };
         if !self.contents.iter().all(failed) {
             return None;
@@ -118,7 +121,7 @@ impl VolumeNode {
             .iter()
             .find_map(|content| match &content.opened {
                 Opened::Failed(error) => Some(error),
-                Opened::Filesystem(_) | Opened::Layer(_) => None,
+                Opened::Filesystem(_) | Opened::Layer(_) | Opened::Empty => None,
             })
     }
 }
@@ -209,7 +212,11 @@ fn identify(
         return Vec::new();
     };
     let (depth, prefix) = (node.depth.saturating_add(1), node.child_prefix.clone());
+    let may_be_container = node.volume.may_be_container;
     let (candidates, mut notes, mut contents) = probe_all(source.as_ref(), layers, drivers);
+    if candidates.is_empty() && contents.is_empty() {
+        contents.extend(name_only(source.as_ref(), may_be_container));
+    }
 
     let mut children = Vec::new();
     for candidate in candidates {
@@ -255,6 +262,17 @@ fn identify(
         node.notes = notes;
     }
     children
+}
+
+/// What a volume that nothing here can read is known to be.
+fn name_only(source: &dyn ByteSource, may_be_container: bool) -> Option<Content> {
+    let (format, opened) = match signature::name(source, may_be_container) {
+        Ok(None) => return None,
+        Ok(Some(signature::Named::Empty(words))) => (words, Opened::Empty),
+        Ok(Some(signature::Named::Unread(error))) => ("unknown", Opened::Failed(error)),
+        Err(error) => ("unknown", Opened::Failed(error)),
+    };
+    Some(Content { format, opened })
 }
 
 /// Runs every probe and picks what is worth opening.

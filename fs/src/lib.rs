@@ -15,9 +15,10 @@ pub mod limits;
 pub mod name;
 pub mod node;
 pub mod registry;
+pub mod signature;
 pub mod source;
 
-pub use discover::{Content, Tree, VolumeNode, discover};
+pub use discover::{Content, Opened, Tree, VolumeId, VolumeNode, discover};
 pub use error::{Code, Error, Fault, Request, Result};
 pub use filesystem::{
     DirCursor, DirEntry, DirItem, Filesystem, Found, StreamInfo, StreamName, Want,

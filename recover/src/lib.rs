@@ -2,11 +2,16 @@
 
 pub mod address;
 pub mod error;
+pub mod fstab;
+pub mod guest;
 pub mod listing;
+pub mod point;
 pub mod shown;
 pub mod view;
+pub mod volumes;
 pub mod walk;
 
 pub use error::{Error, Result};
 pub use listing::{Listing, ListingEntry};
+pub use point::{OpenOptions, Point, Target, follow};
 pub use view::{Resolved, View, ViewNode};

@@ -1,0 +1,212 @@
+//! An opened point in time of an object: its disks, what is on them, and the views of it.
+
+use crate::address;
+use crate::error::{Error, Result};
+use crate::guest;
+use crate::view::{Resolved, View};
+use crate::volumes::{self, Place};
+use flr_fs::{
+    ByteSource, ChecksumPolicy, FileKind, Limits, OpenContext, ReplayPolicy, Tree, Volume,
+    discover, registry,
+};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, OnceLock};
+
+/// Images in images that are opened.
+pub const NESTING_MAX: usize = 8;
+
+/// How a point is opened.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// What to do with a log that holds changes.
+    pub replay: ReplayPolicy,
+    /// What to do with checksums that do not fit.
+    pub checksums: ChecksumPolicy,
+    /// Bounds on work and memory.
+    pub limits: Limits,
+}
+
+/// An opened point.
+#[derive(Debug)]
+pub struct Point {
+    tree: Tree,
+    places: Vec<Place>,
+    guest: OnceLock<Result<Opened>>,
+    volumes: OnceLock<Result<Opened>>,
+}
+
+/// A view of a point, or of one of its volumes.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The tree.
+    pub view: Arc<View>,
+    /// What the user should know of how it came about.
+    pub notes: Arc<[String]>,
+    /// The volume's address, if the view is that of one volume; what stands between `::` and the
+    /// view's own paths.
+    pub volume: Option<String>,
+}
+
+/// What an address led to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The point in which it ended: the object's, or that of an image inside of it.
+    pub point: Arc<Point>,
+    /// The view in which the path was resolved.
+    pub opened: Opened,
+    /// The node.
+    pub resolved: Resolved,
+    /// The locator that was followed, with every `//` that was one slash merged.
+    pub locator: address::Locator,
+}
+
+impl Point {
+    /// Looks at disks and finds what is on them. Never fails: what cannot be read is in the tree.
+    #[must_use]
+    pub fn open(disks: Vec<Volume>, options: &OpenOptions) -> Arc<Self> {
+        let ctx = OpenContext {
+            limits: options.limits.clone(),
+            replay: options.replay,
+            checksums: options.checksums,
+            cancelled: &|| false,
+        };
+        let tree = discover(disks, registry::LAYERS, registry::FILESYSTEMS, &ctx);
+        let places = volumes::places(&tree);
+        Arc::new(Self {
+            tree,
+            places,
+            guest: OnceLock::new(),
+            volumes: OnceLock::new(),
+        })
+    }
+
+    /// Opens a file's content as a disk image.
+    #[must_use]
+    pub fn open_image(source: Arc<dyn ByteSource>, options: &OpenOptions) -> Arc<Self> {
+        let disk = Volume {
+            may_be_container: true,
+            ..Volume::disk(source)
+        };
+        Self::open(vec![disk], options)
+    }
+
+    /// Everything that was found.
+    #[must_use]
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Every filesystem that can be read, with its address.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The guest's own view.
+    ///
+    /// # Errors
+    /// As [`guest::guest`].
+    pub fn guest(&self) -> Result<Opened> {
+        let made = self.guest.get_or_init(|| {
+            let guest::Guest { view, notes } = guest::guest(&self.tree, &self.places)?;
+            Ok(Opened {
+                view: Arc::new(view),
+                notes: notes.into(),
+                volume: None,
+            })
+        });
+        made.clone()
+    }
+
+    /// The view of all volumes.
+    ///
+    /// # Errors
+    /// As [`volumes::view`].
+    pub fn volumes(&self) -> Result<Opened> {
+        let made = self.volumes.get_or_init(|| {
+            let view = Arc::new(volumes::view(&self.tree, &self.places)?);
+            Ok(Opened {
+                view,
+                notes: Arc::default(),
+                volume: Some(String::new()),
+            })
+        });
+        made.clone()
+    }
+
+    /// The view that a step of a locator names, and the path in it.
+    fn select(&self, view: address::View, path: &[u8]) -> Result<(Opened, Vec<u8>)> {
+        if view == address::View::Guest {
+            return Ok((self.guest()?, path.to_vec()));
+        }
+        let Some((place, inside)) = volumes::place_of(&self.places, path) else {
+            return Ok((self.volumes()?, [b"/", path].concat()));
+        };
+        let view = Arc::new(View::new(Arc::clone(&place.filesystem)));
+        let volume = Some(place.address.clone());
+        Ok((
+            Opened {
+                view,
+                notes: Arc::default(),
+                volume,
+            },
+            inside,
+        ))
+    }
+}
+
+/// Follows a locator: through the views of `point`, and into the images inside of it.
+///
+/// `follow_last` is for the last component only; an image behind `//` is always followed to.
+///
+/// # Errors
+/// As [`View::resolve`] and [`Point::guest`]; [`Error::TooDeep`] past [`NESTING_MAX`] images.
+pub fn follow(
+    point: &Arc<Point>,
+    locator: &address::Locator,
+    options: &OpenOptions,
+    follow_last: bool,
+) -> Result<Target> {
+    let mut locator = match locator {
+        address::Locator::None => address::Locator::guest(std::ffi::OsStr::new("/")),
+        locator => locator.clone(),
+    };
+    let mut point = Arc::clone(point);
+    // Boundaries that have been crossed into an image.
+    let mut crossed = 0_usize;
+    loop {
+        let Some((first, steps)) = locator.steps() else {
+            return Err(Error::Usage("an address without a path".into()));
+        };
+        let (view, path) = match crossed.checked_sub(1) {
+            None => (first, steps.path.as_bytes()),
+            Some(index) => match steps.nested.get(index) {
+                Some(step) => (step.view, step.path.as_bytes()),
+                None => return Err(Error::Usage("an address without a path".into())),
+            },
+        };
+        let (opened, inside) = point.select(view, path)?;
+        let last = crossed == steps.nested.len();
+        let resolved = opened.view.resolve(&inside, follow_last || !last)?;
+        if last {
+            return Ok(Target {
+                point,
+                opened,
+                resolved,
+                locator,
+            });
+        }
+        if resolved.metadata.kind == FileKind::Directory {
+            locator = locator.merged(crossed);
+            continue;
+        }
+        if crossed >= NESTING_MAX {
+            return Err(Error::TooDeep(format!(
+                "more than {NESTING_MAX} images inside of images"
+            )));
+        }
+        let source = opened.view.open(resolved.node)?;
+        point = Point::open_image(source, options);
+        crossed = crossed.saturating_add(1);
+    }
+}
