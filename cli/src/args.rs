@@ -1,0 +1,383 @@
+//! The command line: what may be typed. Nothing is done here.
+//!
+//! Help, manual pages and completions are all made from these definitions.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Addresses:
+  OBJECT:/path         a path in the guest's own view (root filesystem and what its fstab mounts)
+  OBJECT::             the volumes;  OBJECT::part/2/etc/fstab  a path in one of them
+  OBJECT:/disk.img//p  a path in a disk image inside of the image
+
+Examples:
+  flr volumes web01.img
+  flr cp web01.img:/etc/fstab .
+  flr ls -l web01.img::part/2/
+  flr mount web01.img /mnt/w && ls /mnt/w && flr umount /mnt/w
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 partial, 4 no such path, 6 verification mismatch,
+7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 130/143 interrupted";
+
+/// Single files out of snapshots and disk images.
+///
+/// flr reads a point in time where it lies, shows it read-only, and copies files out of it. The image
+/// is never written to.
+#[derive(Debug, Parser)]
+#[command(name = "flr", disable_version_flag = true, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command knows.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// One JSON object per line on standard output; the last one is the summary.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more; twice for traces.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Show progress: a bar on a terminal, JSON lines, or nothing.
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: ProgressMode,
+    /// The same as --progress none.
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+    /// Colour names by their kind.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorMode,
+    /// Also write the log to this file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// Form of the log.
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Show filesystems as they lie on the disk, without what is still in their journals.
+    #[arg(long, global = true)]
+    pub(crate) no_replay: bool,
+    /// Read on although metadata checksums do not fit.
+    #[arg(long, global = true)]
+    pub(crate) ignore_checksums: bool,
+    /// Read a source that may change while it is read.
+    #[arg(long, global = true)]
+    pub(crate) live: bool,
+    /// Another disk of the same object: the other half of an array, an external journal.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) with: Vec<PathBuf>,
+    /// The object, taken literally; what follows `--` are paths in it.
+    #[arg(long, global = true, value_name = "OBJECT")]
+    pub(crate) from: Option<OsString>,
+    /// With --from: the point in time.
+    #[arg(long, global = true, value_name = "POINT", requires = "from")]
+    pub(crate) at: Option<String>,
+    /// With --from: the volume, as behind `::`.
+    #[arg(long, global = true, value_name = "VOLUME", requires = "from")]
+    pub(crate) volume: Option<OsString>,
+    /// With --from: a path in base64, for names that no argument can hold.
+    #[arg(long, global = true, value_name = "BASE64", requires = "from")]
+    pub(crate) path_b64: Vec<String>,
+    /// Read more addresses, or with --from paths, from this file, each ended by a NUL; `-` is
+    /// standard input.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) files_from0: Option<PathBuf>,
+    /// Time zone for what is shown and for times without one.
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar if standard error is a terminal.
+    Auto,
+    /// JSON lines on standard error.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// When names are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorMode {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// JSON lines.
+    Json,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Disks, partitions and filesystems, and what of them cannot be read, and why.
+    Volumes(Addresses),
+    /// List directories.
+    Ls(Ls),
+    /// Show a tree of directories.
+    Tree(Tree),
+    /// Show everything about files: owner, mode, times, attributes, extents.
+    Stat(Addresses),
+    /// Write files to standard output.
+    Cat(Cat),
+    /// Hash files.
+    Hash(Hash),
+    /// Find files.
+    Find(Find),
+    /// Copy files and directories out.
+    Cp(Cp),
+    /// Mount a view read-only.
+    Mount(Mount),
+    /// Take mounts away; returns when the image is free.
+    Umount(Umount),
+    /// Show the version and what can be read.
+    Version,
+    /// Write completions for a shell to standard output.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages to a directory.
+    Man {
+        /// The directory.
+        dir: PathBuf,
+    },
+}
+
+/// Addresses and nothing else.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Addresses {
+    /// What to read.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) addresses: Vec<OsString>,
+}
+
+/// `ls`.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// Kind, mode, links, owner, size and time.
+    #[arg(short)]
+    pub(crate) long: bool,
+    /// Everything below, one path a line, directories before their entries.
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+    /// Also a filesystem's own files, such as $MFT.
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// End each name with a NUL, and print it as it is stored.
+    #[arg(short = '0', long = "null")]
+    pub(crate) null: bool,
+    /// Order within a directory.
+    #[arg(long, value_name = "BY", default_value = "name")]
+    pub(crate) sort: SortBy,
+    /// Reverse the order.
+    #[arg(long)]
+    pub(crate) reverse: bool,
+    /// With -R: how many levels down.
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// With --json: extended attributes of every node.
+    #[arg(long)]
+    pub(crate) xattrs: bool,
+    /// With --json: hash of every regular file.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub(crate) hash: Option<Algorithm>,
+}
+
+/// Order of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortBy {
+    /// By the bytes of the names.
+    Name,
+    /// Largest first.
+    Size,
+    /// Newest first.
+    Time,
+}
+
+/// `tree`.
+#[derive(Debug, Args)]
+pub(crate) struct Tree {
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// How many levels down.
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// Also a filesystem's own files, such as $MFT.
+    #[arg(short, long)]
+    pub(crate) all: bool,
+}
+
+/// `cat`.
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// Bytes A to B, both included and counted from 0; `A-` to the end, `-N` the last N.
+    #[arg(long, value_name = "A-B", allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+}
+
+/// `hash`.
+#[derive(Debug, Args)]
+pub(crate) struct Hash {
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// Which hash.
+    #[arg(long, value_name = "ALGORITHM", default_value = "sha256")]
+    pub(crate) algo: Algorithm,
+    /// Compare with the hashes in this file, which has lines as this command prints them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
+}
+
+/// A hash function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Algorithm {
+    /// SHA-256.
+    Sha256,
+    /// BLAKE3.
+    Blake3,
+    /// MD5, for old lists of hashes only.
+    Md5,
+}
+
+/// `find`.
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// Names that fit this pattern (`*.conf`).
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) name: Vec<String>,
+    /// The same without regard to case.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) iname: Vec<String>,
+    /// Paths that fit this pattern; `*` also stands for slashes.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) path: Vec<String>,
+    /// Paths in which this regular expression fits somewhere.
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) regex: Vec<String>,
+    /// Sizes: `10M`, `+1G` (more than), `-4k` (less than). Units k, M, G, T of 1024.
+    #[arg(long, value_name = "[+-]N", allow_hyphen_values = true)]
+    pub(crate) size: Vec<String>,
+    /// Changed after this time: `2026-11-18`, `2026-11-18T03:00`, `3d`, `2h`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) newer: Option<String>,
+    /// Changed before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older: Option<String>,
+    /// Kinds: f, d, l, c, b, p, s; several with commas.
+    #[arg(long = "type", value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) kinds: Vec<String>,
+    /// Owner: a number, or a name of the guest's own passwd.
+    #[arg(long, value_name = "USER")]
+    pub(crate) owner: Option<String>,
+    /// How many levels down.
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// End each address with a NUL, and print it as it is.
+    #[arg(short = '0', long = "null")]
+    pub(crate) null: bool,
+}
+
+/// `cp`.
+#[derive(Debug, Args)]
+pub(crate) struct Cp {
+    /// What to copy, then where: a directory, a new name for a single file, or `-` for standard
+    /// output. A directory's address with a slash at the end stands for its contents.
+    #[arg(value_name = "ADDRESS… DEST")]
+    pub(crate) operands: Vec<OsString>,
+    /// Also owner, extended attributes, ACLs and hard links; links are copied, never followed.
+    #[arg(short, long)]
+    pub(crate) archive: bool,
+    /// What to do about files that exist.
+    #[arg(long, value_name = "WHEN", default_value = "always")]
+    pub(crate) overwrite: OverwriteMode,
+    /// Also make device nodes and FIFOs.
+    #[arg(long)]
+    pub(crate) devices: bool,
+    /// Keep set-user-ID and set-group-ID bits and file capabilities.
+    #[arg(long)]
+    pub(crate) setid: bool,
+    /// Make holes of stored zeros too.
+    #[arg(long)]
+    pub(crate) sparse: bool,
+    /// Keep files of which a part cannot be read, with that part as a hole, and say which.
+    #[arg(long)]
+    pub(crate) salvage: bool,
+}
+
+/// What to do about files that exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OverwriteMode {
+    /// Leave them.
+    Never,
+    /// Replace those whose size or time differs.
+    IfChanged,
+    /// Replace those that are older.
+    IfNewer,
+    /// Replace them.
+    Always,
+}
+
+/// `mount`.
+#[derive(Debug, Args)]
+pub(crate) struct Mount {
+    /// What to mount.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: Option<OsString>,
+    /// Where; an existing directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Options: uid=N, gid=N, allow_other; ro and what fstab passes on are accepted.
+    #[arg(short = 'o', value_name = "OPTIONS", value_delimiter = ',')]
+    pub(crate) options: Vec<String>,
+    /// Let other users look; the kernel checks permissions then.
+    #[arg(long)]
+    pub(crate) allow_other: bool,
+    /// Stay in the foreground.
+    #[arg(long)]
+    pub(crate) foreground: bool,
+    /// Started by this command itself: report to the parent on standard output.
+    #[arg(long, hide = true)]
+    pub(crate) child: bool,
+}
+
+/// `umount`.
+#[derive(Debug, Args)]
+pub(crate) struct Umount {
+    /// Mount points.
+    #[arg(value_name = "DIR", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// All mounts of this user.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Detach mounts that are in use; they end with their last user.
+    #[arg(long)]
+    pub(crate) lazy: bool,
+    /// Do not wait until the image is free.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}

@@ -1,0 +1,196 @@
+//! `flr ls`: directories, one name a line.
+
+use super::Context;
+use crate::args::{Ls, SortBy};
+use crate::color;
+use crate::node::{self, Extras};
+use crate::open::{Opened, describe};
+use crate::output::{Outcome, Stop};
+use flr_fs::{FileKind, Metadata};
+use flr_recover::shown::for_terminal;
+use flr_recover::walk::{Next, Step, walk};
+use flr_recover::{Listing, View, ViewNode};
+
+/// Columns before the name in a long listing.
+const COLUMN_COUNT: usize = 6;
+
+/// Runs the command.
+pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
+    let several = args.addresses.addresses.len() > 1;
+    let mut first = true;
+    let follow = !args.long;
+    ctx.for_each(&args.addresses.addresses, follow, |ctx, opened| {
+        let resolved = &opened.target.resolved;
+        if resolved.metadata.kind != FileKind::Directory {
+            let path = &resolved.path;
+            let mut page = Page::new(args);
+            return match show(ctx, args, opened, path, resolved.node, &resolved.metadata, &mut page)
+            {
+                Ok(()) => page.print(ctx, args),
+                Err(stop) => Err(stop),
+            };
+        }
+        if several && !ctx.out.json && !args.null {
+            let gap = if first { "" } else { "\n" };
+            first = false;
+            ctx.out.line(&format!("{gap}{}:", opened.text_of(&resolved.path)))?;
+        }
+        list(ctx, args, opened)
+    })
+}
+
+/// Lists the directory that an address led to.
+fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
+    let resolved = &opened.target.resolved;
+    let view = &opened.target.opened.view;
+    let base = if resolved.path == b"/" { &[][..] } else { resolved.path.as_slice() };
+    let order = |view: &View, listing: &Listing| ordered(view, listing, args);
+    let depth_max = if args.recursive { args.depth.unwrap_or(usize::MAX) } else { 1 };
+    let mut page = Page::new(args);
+    let mut stop = None;
+    let walked = walk(view, resolved.node, Some(&order), &mut |step| {
+        let (below, outcome) = match step {
+            Step::Leave { .. } => return Next::Continue,
+            Step::Node { path, node, metadata } => {
+                let full = [base, path].concat();
+                (path.to_vec(), show(ctx, args, opened, &full, node, &metadata, &mut page))
+            }
+            Step::Failed { path, error } => {
+                let full = [base, path].concat();
+                let address = opened.text_of(if full.is_empty() { b"/" } else { &full });
+                // Where the rows of a page are held back, they come before the message.
+                let printed = page.print(ctx, args);
+                (path.to_vec(), printed.and_then(|()| ctx.fail_with(&address, &error)))
+            }
+        };
+        if let Err(reason) = outcome {
+            stop = Some(reason);
+            return Next::Stop;
+        }
+        let depth = below.iter().filter(|byte| **byte == b'/').count();
+        if depth >= depth_max { Next::Skip } else { Next::Continue }
+    });
+    if let Some(stop) = stop {
+        return Err(stop);
+    }
+    page.print(ctx, args)?;
+    walked.map_err(|error| {
+        let address = opened.text_of(&resolved.path);
+        Stop::Failure(describe(&error, &address))
+    })
+}
+
+/// Prints one node, or holds its row back until the page is known to be complete.
+fn show(
+    ctx: &mut Context<'_>,
+    args: &Ls,
+    opened: &Opened,
+    path: &[u8],
+    node: ViewNode,
+    metadata: &Metadata,
+    page: &mut Page,
+) -> Outcome<()> {
+    ctx.tally.done();
+    if ctx.out.json {
+        let extras = Extras { xattrs: args.xattrs, streams: false, hash: args.hash };
+        let (map, errors) = node::json(opened, path, node, metadata, extras);
+        ctx.out.message("node", &map)?;
+        for error in errors {
+            let address = opened.text_of(path);
+            ctx.fail_with(&address, &error)?;
+        }
+        return Ok(());
+    }
+    let start = &opened.target.resolved.path;
+    let name = if args.recursive {
+        let below = path.strip_prefix(start.as_slice()).unwrap_or(path);
+        below.strip_prefix(b"/").unwrap_or(below)
+    } else {
+        node::name_of(path)
+    };
+    let name = if name.is_empty() { node::name_of(path) } else { name };
+    if args.null && !args.long {
+        return ctx.out.null_terminated(name);
+    }
+    let shown = if args.null {
+        String::from_utf8_lossy(name).into_owned()
+    } else {
+        color::name(&for_terminal(name), metadata, ctx.out.color)
+    };
+    if !args.long {
+        return ctx.out.line(&shown);
+    }
+    let mut text = shown;
+    if metadata.kind == FileKind::Symlink {
+        match opened.target.opened.view.read_link(node) {
+            Ok(target) => text = format!("{text} -> {}", for_terminal(&target)),
+            Err(error) => {
+                let address = opened.text_of(path);
+                ctx.fail_with(&address, &error)?;
+            }
+        }
+    }
+    page.rows.push((node::columns(metadata, &ctx.zone), text));
+    if page.rows.len() >= page.rows_max {
+        page.print(ctx, args)?;
+    }
+    Ok(())
+}
+
+/// Rows of a long listing, held back so that their columns line up.
+struct Page {
+    rows: Vec<([String; COLUMN_COUNT], String)>,
+    rows_max: usize,
+}
+
+impl Page {
+    fn new(args: &Ls) -> Self {
+        // A recursive listing has no natural pages; it is to flow.
+        Self { rows: Vec::new(), rows_max: if args.recursive { 256 } else { 65_536 } }
+    }
+
+    fn print(&mut self, ctx: &mut Context<'_>, args: &Ls) -> Outcome<()> {
+        let mut widths = [0_usize; COLUMN_COUNT];
+        for (columns, _) in &self.rows {
+            for (width, column) in widths.iter_mut().zip(columns) {
+                *width = (*width).max(column.len());
+            }
+        }
+        for (columns, name) in self.rows.drain(..) {
+            let [mode, nlink, uid, gid, size, time] = columns;
+            let [_, n, u, g, s, _] = widths;
+            let line = format!("{mode} {nlink:>n$} {uid:>u$} {gid:>g$} {size:>s$} {time} {name}");
+            if args.null {
+                ctx.out.null_terminated(line.as_bytes())?;
+            } else {
+                ctx.out.line(&line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The order in which a directory's entries are shown.
+fn ordered(view: &View, listing: &Listing, args: &Ls) -> Vec<usize> {
+    let name = |index: &usize| listing.get(*index).map(|entry| entry.name).unwrap_or_default();
+    let metadata = |index: &usize| {
+        // An entry that cannot be read has no size; its error is told when its turn comes.
+        listing.get(*index).and_then(|entry| view.metadata(entry.node).ok())
+    };
+    let mut order: Vec<usize> = (0..listing.len()).collect();
+    match args.sort {
+        SortBy::Name => order.sort_by(|a, b| name(a).cmp(name(b))),
+        SortBy::Size => order.sort_by_cached_key(|index| {
+            let size = metadata(index).map_or(0, |metadata| metadata.size);
+            (std::cmp::Reverse(size), name(index).to_vec())
+        }),
+        SortBy::Time => order.sort_by_cached_key(|index| {
+            let time = metadata(index).map(|metadata| metadata.mtime);
+            (std::cmp::Reverse(time), name(index).to_vec())
+        }),
+    }
+    if args.reverse {
+        order.reverse();
+    }
+    order
+}

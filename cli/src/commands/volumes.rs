@@ -1,0 +1,243 @@
+//! `flr volumes`: what was found on an object, and what of it cannot be read, and why.
+
+use super::Context;
+use crate::args::Addresses;
+use crate::open::{Opener, at_volume, describe};
+use crate::output::Outcome;
+use flr_fs::{FsState, Opened, VolumeNode};
+use flr_recover::address::{Address, Locator};
+use flr_recover::guest::os_name;
+use flr_recover::shown::for_terminal;
+use flr_recover::volumes::Place;
+use flr_recover::{Error, Point};
+use serde_json::{Map, Value};
+
+/// Runs the command.
+pub(crate) fn run(ctx: &mut Context<'_>, args: &Addresses) -> Outcome {
+    let mut opener = Opener::new(ctx.global);
+    let addresses = opener.addresses(&args.addresses)?;
+    let single = addresses.len() == 1;
+    for address in &addresses {
+        let point = match point_of(&mut opener, address, ctx) {
+            Ok(point) => point,
+            Err(failure) if single => return Err(failure.into()),
+            Err(failure) => {
+                ctx.fail(&address.to_string(), &failure)?;
+                continue;
+            }
+        };
+        let object = match &address.locator {
+            Locator::None => address.clone(),
+            _ => Address { locator: Locator::None, ..address.clone() },
+        };
+        show(ctx, &object, &point)?;
+    }
+    Ok(ctx.tally.exit())
+}
+
+/// The point whose volumes are asked for: the object's, or that of an image inside of it.
+fn point_of(
+    opener: &mut Opener<'_>,
+    address: &Address,
+    ctx: &mut Context<'_>,
+) -> Result<std::sync::Arc<Point>, crate::output::Failure> {
+    let nested = address.locator.steps().is_some_and(|(_, steps)| !steps.nested.is_empty());
+    if nested {
+        return Ok(opener.open(address, true, &mut ctx.out)?.target.point);
+    }
+    opener.point(address)
+}
+
+/// A line of the listing.
+struct Row {
+    address: String,
+    name: String,
+    kind: &'static str,
+    size: u64,
+    label: Option<String>,
+    uuid: Option<String>,
+    filesystem: Option<String>,
+    os: Option<String>,
+    state: Option<FsState>,
+    unsupported: Option<Error>,
+    type_name: Option<String>,
+    notes: Vec<String>,
+}
+
+fn show(ctx: &mut Context<'_>, object: &Address, point: &Point) -> Outcome<()> {
+    let rows: Vec<_> =
+        point.tree().volumes().iter().flat_map(|node| rows_of(object, point, node)).collect();
+    // Nothing recognised at all is not a list of volumes but an answer of its own.
+    for row in &rows {
+        ctx.tally.done();
+        if ctx.out.json {
+            ctx.out.message("volume", &row_json(row))?;
+        }
+    }
+    if !ctx.out.json {
+        print(ctx, &rows)?;
+    }
+    if let Some(error) = whole_failure(point) {
+        let failure = describe(&error, &object.to_string());
+        ctx.tally = crate::exit::Tally::default();
+        ctx.fail(&object.to_string(), &failure)?;
+    }
+    Ok(())
+}
+
+/// Why nothing at all can be read, if that is so.
+fn whole_failure(point: &Point) -> Option<Error> {
+    let volumes = point.tree().volumes();
+    let only = match volumes {
+        [only] => only,
+        _ => return None,
+    };
+    match (only.failure(), only.contents.is_empty()) {
+        (Some(error), _) => Some(error.clone().into()),
+        (None, true) => Some(point.guest().err()?),
+        (None, false) => None,
+    }
+}
+
+/// The rows of one volume: its own, and one for each filesystem that has an address of its own.
+fn rows_of(object: &Address, point: &Point, node: &VolumeNode) -> Vec<Row> {
+    let places: Vec<_> = point.places().iter().filter(|place| place.volume == node.id).collect();
+    let own = places.iter().find(|place| place.address == node.address);
+    let mut row = Row {
+        address: at_volume(object, &node.address),
+        name: node.address.clone(),
+        kind: node.volume.kind,
+        size: node.volume.size,
+        label: node.volume.label.clone(),
+        uuid: node.volume.uuid.clone(),
+        filesystem: None,
+        os: None,
+        state: None,
+        unsupported: node.failure().map(|error| error.clone().into()),
+        type_name: node.volume.type_name.clone(),
+        notes: node.notes.iter().map(ToString::to_string).collect(),
+    };
+    let formats: Vec<_> = node
+        .contents
+        .iter()
+        .filter(|content| !matches!(content.opened, Opened::Filesystem(_)))
+        .map(|content| content.format)
+        .filter(|format| *format != "unknown")
+        .collect();
+    if !formats.is_empty() {
+        row.filesystem = Some(formats.join(" "));
+    }
+    if let Some(place) = own {
+        describe_filesystem(&mut row, place);
+    }
+    let others = places.iter().filter(|place| place.address != node.address).map(|place| {
+        let mut row = Row {
+            address: at_volume(object, &place.address),
+            name: place.address.clone(),
+            kind: "filesystem",
+            size: node.volume.size,
+            label: None,
+            uuid: None,
+            filesystem: None,
+            os: None,
+            state: None,
+            unsupported: None,
+            type_name: None,
+            notes: Vec::new(),
+        };
+        describe_filesystem(&mut row, place);
+        row
+    });
+    let others: Vec<_> = others.collect();
+    std::iter::once(row).chain(others).collect()
+}
+
+fn describe_filesystem(row: &mut Row, place: &Place) {
+    let info = place.filesystem.info();
+    row.filesystem = Some(info.kind.to_owned());
+    if !info.label.is_empty() {
+        row.label = Some(String::from_utf8_lossy(&info.label).into_owned());
+    }
+    row.uuid = info.uuid.clone().or(row.uuid.take());
+    row.os = os_name(&place.filesystem);
+    row.state = Some(info.state.clone());
+    row.notes.extend(info.notes.iter().map(ToString::to_string));
+}
+
+fn row_json(row: &Row) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("address".into(), row.address.clone().into());
+    map.insert("name".into(), row.name.clone().into());
+    map.insert("kind".into(), row.kind.into());
+    map.insert("size".into(), row.size.into());
+    let mut optional = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            map.insert(key.to_owned(), value.into());
+        }
+    };
+    optional("label", row.label.clone());
+    optional("uuid", row.uuid.clone());
+    optional("filesystem", row.filesystem.clone());
+    optional("os", row.os.clone());
+    optional("state", row.state.as_ref().map(|state| state.words().to_owned()));
+    optional("type", row.type_name.clone());
+    optional("unsupported", row.unsupported.as_ref().map(ToString::to_string));
+    if !row.notes.is_empty() {
+        map.insert("notes".into(), row.notes.clone().into());
+    }
+    map
+}
+
+fn print(ctx: &mut Context<'_>, rows: &[Row]) -> Outcome<()> {
+    let head = ["VOLUME", "KIND", "SIZE", "CONTENT", "LABEL", "STATE", "OS"].map(str::to_owned);
+    let mut table = vec![head];
+    for row in rows {
+        let shown = |text: &Option<String>| {
+            text.as_ref().map_or_else(|| "-".to_owned(), |text| for_terminal(text.as_bytes()))
+        };
+        let content = match (&row.filesystem, &row.unsupported) {
+            (Some(filesystem), _) => filesystem.clone(),
+            (None, Some(_)) => "unreadable".to_owned(),
+            (None, None) => "-".to_owned(),
+        };
+        table.push([
+            for_terminal(row.name.as_bytes()),
+            row.kind.to_owned(),
+            size_text(row.size),
+            content,
+            shown(&row.label),
+            row.state.as_ref().map_or("-", |state| state.words()).to_owned(),
+            shown(&row.os),
+        ]);
+    }
+    let mut widths = [0_usize; 7];
+    for row in &table {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in &table {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(i, (cell, n))| if i == 2 { format!("{cell:>n$}") } else { format!("{cell:<n$}") })
+            .collect();
+        ctx.out.line(cells.join("  ").trim_end())?;
+    }
+    for row in rows {
+        let name = for_terminal(row.name.as_bytes());
+        if let Some(error) = &row.unsupported {
+            ctx.out.warn(&format!("{name}: {error}"));
+        }
+        for note in &row.notes {
+            ctx.out.note(&format!("{name}: {}", for_terminal(note.as_bytes())));
+        }
+    }
+    Ok(())
+}
+
+/// A size for people, in units of 1024.
+pub(crate) fn size_text(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}

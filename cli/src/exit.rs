@@ -1,0 +1,157 @@
+//! Exit codes: the contract with scripts. One exhaustive table per kind of error.
+
+use flr_recover::Error;
+
+/// What the process ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Everything asked for was done.
+    Done = 0,
+    /// Failed in a way that has no code of its own.
+    Failed = 1,
+    /// The command makes no sense.
+    Usage = 2,
+    /// Some items were unreadable or skipped.
+    Partial = 3,
+    /// The path is not in the point.
+    NoSuchPath = 4,
+    /// What was read is not what it should be.
+    Mismatch = 6,
+    /// A format, a feature, or a key that is missing.
+    Unsupported = 7,
+    /// Damaged at the place needed.
+    Damaged = 9,
+    /// No such source.
+    NoSuchSource = 10,
+    /// In use.
+    Busy = 11,
+    /// Permission.
+    Denied = 12,
+    /// SIGINT.
+    Interrupted = 130,
+    /// SIGTERM.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Partial => 3,
+            Self::NoSuchPath => 4,
+            Self::Mismatch => 6,
+            Self::Unsupported => 7,
+            Self::Damaged => 9,
+            Self::NoSuchSource => 10,
+            Self::Busy => 11,
+            Self::Denied => 12,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The code for an error of the reader.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Fs(error) => Self::of_fs(error),
+            Error::Provider(error) => Self::of_provider(error),
+            Error::NotFound(_) => Self::NoSuchPath,
+            Error::Ambiguous(_) | Error::Usage(_) | Error::TooDeep(_) => Self::Usage,
+            Error::Write { .. } => Self::Failed,
+            Error::Verify(_) => Self::Mismatch,
+        }
+    }
+
+    fn of_fs(error: &flr_fs::Error) -> Self {
+        use flr_fs::Request;
+        match error {
+            flr_fs::Error::Io { .. } | flr_fs::Error::Corrupt(_) | flr_fs::Error::Limit(_) => {
+                Self::Damaged
+            }
+            flr_fs::Error::Unsupported(_) | flr_fs::Error::Locked(_) => Self::Unsupported,
+            flr_fs::Error::Request(request) => match request {
+                Request::NoSuchNode | Request::NoSuchStream | Request::NotADirectory => {
+                    Self::NoSuchPath
+                }
+                Request::IsADirectory
+                | Request::NotALink
+                | Request::NoContent
+                | Request::OutOfRange { .. }
+                | Request::NotOffered => Self::Usage,
+                Request::Cancelled => Self::Interrupted,
+            },
+        }
+    }
+
+    fn of_provider(error: &flr_provider::Error) -> Self {
+        crate::open::provider_exit(error)
+    }
+}
+
+/// How a command over several items went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    done: u64,
+    failed: u64,
+    /// The code that all failures so far share.
+    shared: Option<Exit>,
+}
+
+impl Tally {
+    /// One more item was done.
+    pub(crate) const fn done(&mut self) {
+        self.done = self.done.saturating_add(1);
+    }
+
+    /// One more item failed like this.
+    pub(crate) fn failed(&mut self, exit: Exit) {
+        self.shared = match self.failed {
+            0 => Some(exit),
+            _ => self.shared.filter(|shared| *shared == exit),
+        };
+        self.failed = self.failed.saturating_add(1);
+    }
+
+    /// Items that failed.
+    pub(crate) const fn failures(&self) -> u64 {
+        self.failed
+    }
+
+    /// Items that were done.
+    pub(crate) const fn successes(&self) -> u64 {
+        self.done
+    }
+
+    /// Done, partial, or, if nothing at all was done and all failed alike, that failure's code.
+    pub(crate) fn exit(&self) -> Exit {
+        match (self.failed, self.done, self.shared) {
+            (0, _, _) => Exit::Done,
+            (_, 0, Some(shared)) => shared,
+            _ => Exit::Partial,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_keeps_its_code_and_several_are_partial() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.exit(), Exit::Done);
+        tally.failed(Exit::Damaged);
+        tally.failed(Exit::Damaged);
+        assert_eq!(tally.exit(), Exit::Damaged);
+        tally.done();
+        assert_eq!(tally.exit(), Exit::Partial);
+        let mut mixed = Tally::default();
+        mixed.failed(Exit::Damaged);
+        mixed.failed(Exit::NoSuchPath);
+        assert_eq!(mixed.exit(), Exit::Partial);
+    }
+}

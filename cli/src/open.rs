@@ -1,0 +1,392 @@
+//! From addresses to opened points: which object, which provider, which view.
+
+use crate::args::Global;
+use crate::exit::Exit;
+use crate::output::{Failure, Outcome, Output};
+use base64::Engine;
+use flr_fs::{ByteSource, ChecksumPolicy, ReplayPolicy, Volume};
+use flr_recover::address::{Address, Locator, Object, PointSpec, Provider};
+use flr_recover::shown::for_terminal;
+use flr_recover::{Error, OpenOptions, Point, Target, follow};
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Opens each object once, however many addresses name it.
+pub(crate) struct Opener<'a> {
+    global: &'a Global,
+    options: OpenOptions,
+    points: HashMap<Object, Arc<Point>>,
+    noted: bool,
+}
+
+/// An address and what it led to.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    /// The address, with every `//` that was one slash merged.
+    pub(crate) address: Address,
+    /// What it led to.
+    pub(crate) target: Target,
+}
+
+impl Opened {
+    /// The address of a path in the same view, absolute and as shown.
+    pub(crate) fn address_of(&self, path: &[u8]) -> Address {
+        let inside = match &self.target.opened.volume {
+            None => path.to_vec(),
+            Some(volume) => {
+                let path = if volume.is_empty() {
+                    path.strip_prefix(b"/").unwrap_or(path)
+                } else {
+                    path
+                };
+                [volume.as_bytes(), path].concat()
+            }
+        };
+        self.address.with_path(OsStr::from_bytes(&inside))
+    }
+
+    /// The same as text for people.
+    pub(crate) fn text_of(&self, path: &[u8]) -> String {
+        self.address_of(path).to_string()
+    }
+}
+
+impl<'a> Opener<'a> {
+    pub(crate) fn new(global: &'a Global) -> Self {
+        let replay = if global.no_replay { ReplayPolicy::Ignore } else { ReplayPolicy::Replay };
+        let checksums = match global.ignore_checksums {
+            true => ChecksumPolicy::Ignore,
+            false => ChecksumPolicy::Strict,
+        };
+        let options = OpenOptions { replay, checksums, ..OpenOptions::default() };
+        Self { global, options, points: HashMap::new(), noted: false }
+    }
+
+    /// All addresses that the command line names: its operands, or paths of `--from`, and those of
+    /// `--files-from0`.
+    pub(crate) fn addresses(&self, operands: &[OsString]) -> Outcome<Vec<Address>> {
+        let mut texts = operands.to_vec();
+        if let Some(file) = &self.global.files_from0 {
+            texts.extend(read_list(file)?);
+        }
+        for text in &self.global.path_b64 {
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(text)
+                .map_err(|error| usage(format!("--path-b64 {text}: {error}")))?;
+            texts.push(OsString::from_vec(bytes));
+        }
+        let Some(from) = &self.global.from else {
+            if texts.is_empty() {
+                return Err(usage("an address is needed, such as disk.img:/etc/fstab").into());
+            }
+            return texts.iter().map(|text| Ok(parse(text)?)).collect();
+        };
+        let object = Object::parse(from, &[]).map_err(|error| bad_address(from, &error))?;
+        let at = self.global.at.as_ref().map(|text| {
+            PointSpec::parse(text).map_err(|error| bad_address(OsStr::new(text), &error))
+        });
+        let at = at.transpose()?;
+        let volume = self.global.volume.as_deref();
+        if texts.is_empty() {
+            return Ok(vec![Address::from_parts(object, at, volume, None)]);
+        }
+        let make = |path: &OsString| {
+            Address::from_parts(object.clone(), at.clone(), volume, Some(path.as_os_str()))
+        };
+        Ok(texts.iter().map(make).collect())
+    }
+
+    /// The point that an address's object names.
+    pub(crate) fn point(&mut self, address: &Address) -> Result<Arc<Point>, Failure> {
+        if let Some(point) = self.points.get(&address.object) {
+            return Ok(Arc::clone(point));
+        }
+        let (path, raw) = local_file(address)?;
+        let mut disks = vec![self.disk(&path, raw, Some(address))?];
+        for path in &self.global.with {
+            disks.push(self.disk(path, false, None)?);
+        }
+        let point = Point::open(disks, &self.options);
+        self.points.insert(address.object.clone(), Arc::clone(&point));
+        Ok(point)
+    }
+
+    /// Follows an address to its node.
+    pub(crate) fn open(
+        &mut self,
+        address: &Address,
+        follow_last: bool,
+        out: &mut Output,
+    ) -> Result<Opened, Failure> {
+        let point = self.point(address)?;
+        let target = follow(&point, &address.locator, &self.options, follow_last)
+            .map_err(|error| explain(&error, address, &point))?;
+        if !self.noted {
+            for note in target.opened.notes.iter() {
+                out.note(note);
+            }
+            for place in point.places() {
+                if place.filesystem.info().state == flr_fs::FsState::NotReplayed {
+                    out.warn(&format!(
+                        "{}: the journal is not replayed: files may be missing, old or wrong",
+                        at_volume(address, &place.address),
+                    ));
+                }
+            }
+            self.noted = true;
+        }
+        let address = Address { locator: target.locator.clone(), ..address.clone() };
+        Ok(Opened { address, target })
+    }
+
+    /// Files that the opened objects are read from.
+    pub(crate) fn files(&self, address: &Address) -> Vec<PathBuf> {
+        let object = local_file(address).ok().map(|(path, _)| path);
+        object.into_iter().chain(self.global.with.iter().cloned()).collect()
+    }
+
+    fn disk(&self, path: &Path, raw: bool, address: Option<&Address>) -> Result<Volume, Failure> {
+        let source = open_file(path, self.global.live)
+            .map_err(|error| explain_provider(&error, path, address))?;
+        Ok(Volume { may_be_container: !raw && path.is_file(), ..Volume::disk(source) })
+    }
+}
+
+fn open_file(path: &Path, live: bool) -> Result<Arc<dyn ByteSource>, flr_provider::Error> {
+    let options = flr_provider::OpenOptions { live };
+    Ok(Arc::new(flr_provider::FileSource::open(path, options)?))
+}
+
+/// The file or device of an address, and whether it is to be taken as raw bytes.
+fn local_file(address: &Address) -> Result<(PathBuf, bool), Failure> {
+    let refuse = |what: String| Failure::new(Exit::Unsupported, what);
+    match &address.object {
+        Object::Local(name) => Ok((name.into(), false)),
+        Object::Provider { provider: Provider::File, name, keys } => {
+            if address.point.is_some() {
+                let what = format!("{address}: points inside of an image file are not read yet");
+                return Err(refuse(what));
+            }
+            let mut raw = false;
+            for (key, value) in keys {
+                match (key.as_str(), value.as_str()) {
+                    ("format", "raw") => raw = true,
+                    ("format", format) => {
+                        return Err(refuse(format!("{address}: format {format} is not read yet")));
+                    }
+                    _ => return Err(usage(format!("{address}: file: has no key {key}"))),
+                }
+            }
+            Ok((name.into(), raw))
+        }
+        other => {
+            let provider = match other {
+                Object::Cloud { provider, .. } | Object::Provider { provider, .. } => {
+                    provider.name().to_owned()
+                }
+                Object::Arn(_) => Provider::Aws.name().to_owned(),
+                Object::Url(url) => url.scheme.clone(),
+                Object::Source { source, .. } => source.clone(),
+                Object::Local(_) => String::new(),
+            };
+            let what = format!("{address}: the provider {provider} is not part of this version yet");
+            Err(refuse(what).hint("files and block devices can be read: flr help"))
+        }
+    }
+}
+
+fn parse(text: &OsStr) -> Result<Address, Failure> {
+    Address::parse(text, &[]).map_err(|error| bad_address(text, &error))
+}
+
+fn bad_address(text: &OsStr, error: &flr_recover::address::AddressError) -> Failure {
+    let shown = for_terminal(text.as_bytes());
+    Failure::new(Exit::Usage, format!("{shown}: {error}")).hint(error.hint())
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, message)
+}
+
+fn read_list(file: &Path) -> Result<Vec<OsString>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+    } else {
+        std::fs::read(file).map(|read| bytes = read)
+    };
+    read.map_err(|error| usage(format!("--files-from0 {}: {error}", file.display())))?;
+    let items = bytes.split(|byte| *byte == 0).filter(|item| !item.is_empty());
+    Ok(items.map(|item| OsString::from_vec(item.to_vec())).collect())
+}
+
+/// The address of a volume of the same object.
+pub(crate) fn at_volume(address: &Address, volume: &str) -> String {
+    let locator = Locator::volume(OsStr::new(volume));
+    Address { locator, ..address.clone() }.to_string()
+}
+
+/// Puts an error of the reader in words, with the object and the next command to try.
+pub(crate) fn explain(error: &Error, address: &Address, point: &Point) -> Failure {
+    let mut failure = describe(error, &address.to_string());
+    match error {
+        Error::NotFound(missing) => {
+            let (found, _) = missing.path.split_at_checked(missing.found_len).unwrap_or_default();
+            let dir = if found.is_empty() { b"/" } else { found };
+            let near: Vec<_> = missing
+                .nearest
+                .iter()
+                .map(|name| {
+                    let path = [found, b"/", name].concat();
+                    sibling(address, &path)
+                })
+                .collect();
+            let list = format!("flr ls {}", quoted(&sibling(address, dir)));
+            failure.hint = Some(match near.is_empty() {
+                true => format!("list what is there: {list}"),
+                false => format!("did you mean {}? list what is there: {list}", near.join(" or ")),
+            });
+        }
+        Error::Ambiguous(ambiguous) => {
+            let choices: Vec<_> =
+                ambiguous.volumes.iter().map(|v| format!("{}/", at_volume(address, v))).collect();
+            failure.hint = Some(format!("choose one: {}", choices.join("  ")));
+        }
+        Error::Fs(error) => failure.hint = hint_for(error, address, point),
+        _ => {}
+    }
+    failure
+}
+
+/// The address of another path in the view that `address` names. Good enough for a hint: a volume is
+/// kept if the address names one.
+fn sibling(address: &Address, path: &[u8]) -> String {
+    let inside = match address.locator.last() {
+        Some((flr_recover::address::View::Volume, old)) => {
+            let old = old.as_bytes();
+            let parts = if old.starts_with(b"part/") || old.starts_with(b"fs/") { 2 } else { 0 };
+            let end = old
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte == b'/')
+                .map(|(index, _)| index)
+                .nth(1)
+                .unwrap_or(old.len());
+            let volume = if parts == 2 { old.get(..end).unwrap_or_default() } else { b"" };
+            [volume, path].concat()
+        }
+        _ => path.to_vec(),
+    };
+    match address.locator {
+        Locator::None => {
+            let locator = Locator::guest(OsStr::from_bytes(&inside));
+            Address { locator, ..address.clone() }.to_string()
+        }
+        _ => address.with_path(OsStr::from_bytes(&inside)).to_string(),
+    }
+}
+
+/// Text as one argument of a shell.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-+=@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// What failed on which object and why, without a hint.
+pub(crate) fn describe(error: &Error, what: &str) -> Failure {
+    let message = match error {
+        Error::NotFound(_) => format!("{what}: no such file or directory"),
+        Error::Write { .. } => error.to_string(),
+        error => format!("{what}: {error}"),
+    };
+    let mut failure = Failure::new(Exit::of(error), message);
+    if let Error::Fs(error) = error {
+        failure.code = error.fault().map(|fault| fault.code.to_string());
+    }
+    failure
+}
+
+fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) -> Option<String> {
+    let object = Address { locator: Locator::None, ..address.clone() };
+    let volumes = format!("see what was found: flr volumes {}", quoted(&object.to_string()));
+    match error {
+        flr_fs::Error::Unsupported(fault)
+            if fault.code == flr_fs::filesystem::ext::codes::JOURNAL_DIRTY =>
+        {
+            Some("--no-replay shows the state without these changes: files may be missing, old or wrong".to_owned())
+        }
+        flr_fs::Error::Unsupported(fault)
+            if fault.code == flr_fs::signature::codes::FORMAT && point.tree().volumes().len() == 1 =>
+        {
+            Some(format!("to read it as raw bytes all the same: file:NAME,format=raw; {volumes}"))
+        }
+        flr_fs::Error::Unsupported(_) | flr_fs::Error::Corrupt(_) => Some(volumes),
+        _ => None,
+    }
+}
+
+/// The exit code for an error of a provider.
+pub(crate) fn provider_exit(error: &flr_provider::Error) -> Exit {
+    match error {
+        flr_provider::Error::Fs(error) => Exit::of(&Error::Fs(error.clone())),
+        flr_provider::Error::NotFound { .. } => Exit::NoSuchSource,
+        flr_provider::Error::Denied { .. } => Exit::Denied,
+        flr_provider::Error::Busy { .. } => Exit::Busy,
+        flr_provider::Error::Unsupported { .. } => Exit::Unsupported,
+        flr_provider::Error::Io { .. } => Exit::Failed,
+    }
+}
+
+fn explain_provider(
+    error: &flr_provider::Error,
+    path: &Path,
+    address: Option<&Address>,
+) -> Failure {
+    let mut failure = Failure::new(provider_exit(error), error.to_string());
+    match error {
+        flr_provider::Error::NotFound { .. } => {
+            let near = nearest_files(path);
+            let mistaken = address.and_then(|address| address.object.mistaken_prefix());
+            failure.hint = match (near.as_slice(), mistaken) {
+                ([], None) => Some(format!("look for it: ls {}", parent(path).display())),
+                ([], Some(prefix)) => {
+                    Some(format!("there is no provider and no source called {prefix} either"))
+                }
+                (near, _) => Some(format!("did you mean {}?", near.join(" or "))),
+            };
+        }
+        flr_provider::Error::Busy { .. } => {
+            failure.hint.get_or_insert_with(|| {
+                "take a snapshot and read that, or read on at your own risk with --live".to_owned()
+            });
+        }
+        _ => {}
+    }
+    failure
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Files beside the one that does not exist, whose names are near its name.
+fn nearest_files(path: &Path) -> Vec<String> {
+    let Some(wanted) = path.file_name() else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(parent(path)) else { return Vec::new() };
+    let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+    let near =
+        flr_recover::address::nearest(wanted.as_bytes(), names.iter().map(|name| name.as_bytes()), 3);
+    near.into_iter()
+        .map(|name| for_terminal(path.with_file_name(OsStr::from_bytes(name)).as_os_str().as_bytes()))
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! Progress of long work: a bar on a terminal, JSON lines if asked for, nothing otherwise.
+
+use crate::args::{Global, ProgressMode};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How often a JSON line is written.
+const JSON_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Work below this many bytes is over before a bar could be read.
+const BYTES_MIN: u64 = 16 << 20;
+
+/// Progress in bytes.
+pub(crate) enum Bar {
+    None,
+    Terminal(ProgressBar),
+    Json { total: u64, last: Mutex<(Instant, u64)>, what: &'static str },
+}
+
+impl Bar {
+    /// Progress of `total` bytes; 0 if it is not known yet.
+    pub(crate) fn new(global: &Global, total: u64, what: &'static str) -> Self {
+        let mode = if global.no_progress { ProgressMode::None } else { global.progress };
+        match mode {
+            ProgressMode::None => Self::None,
+            ProgressMode::Json => {
+                Self::Json { total, last: Mutex::new((Instant::now(), 0)), what }
+            }
+            ProgressMode::Auto => {
+                let shown = std::io::stderr().is_terminal() && !global.quiet && !global.json;
+                if !shown || (total > 0 && total < BYTES_MIN) {
+                    return Self::None;
+                }
+                let bar = ProgressBar::with_draw_target(
+                    (total > 0).then_some(total),
+                    ProgressDrawTarget::stderr_with_hz(10),
+                );
+                let template = match total {
+                    0 => "{msg} {binary_bytes} ({binary_bytes_per_sec})",
+                    _ => {
+                        "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} \
+                         ({binary_bytes_per_sec}, {eta} left)"
+                    }
+                };
+                if let Ok(style) = ProgressStyle::with_template(template) {
+                    bar.set_style(style.progress_chars("=> "));
+                }
+                bar.set_message(what);
+                Self::Terminal(bar)
+            }
+        }
+    }
+
+    /// This many bytes are done.
+    pub(crate) fn at(&self, done: u64) {
+        match self {
+            Self::None => {}
+            Self::Terminal(bar) => bar.set_position(done),
+            Self::Json { .. } => self.json(|_| done),
+        }
+    }
+
+    /// This many more bytes are done.
+    pub(crate) fn add(&self, bytes: u64) {
+        match self {
+            Self::None => {}
+            Self::Terminal(bar) => bar.inc(bytes),
+            Self::Json { .. } => self.json(|before| before.saturating_add(bytes)),
+        }
+    }
+
+    fn json(&self, next: impl FnOnce(u64) -> u64) {
+        let Self::Json { total, last, what } = self else { return };
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        last.1 = next(last.1);
+        if last.0.elapsed() >= JSON_INTERVAL {
+            last.0 = Instant::now();
+            let value = json!({
+                "v": 1, "message_type": "status", "action": what, "bytes_done": last.1,
+                "bytes_total": if *total == 0 { None } else { Some(*total) },
+            });
+            // Progress that cannot be shown is no reason to stop.
+            let _ = writeln!(std::io::stderr().lock(), "{value}");
+        }
+    }
+
+    /// Prints a line above the bar, where there is one.
+    pub(crate) fn above(&self, print: impl FnOnce()) {
+        match self {
+            Self::Terminal(bar) => bar.suspend(print),
+            Self::None | Self::Json { .. } => print(),
+        }
+    }
+
+    /// The work is over; the bar goes.
+    pub(crate) fn finish(&self) {
+        if let Self::Terminal(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
