@@ -106,6 +106,9 @@ fn refused(point: &Path, output: &Output) -> Error {
     if said.contains("too many FUSE filesystems") {
         return error(ErrorKind::Busy).hint("raise mount_max in /etc/fuse.conf");
     }
+    if said.contains("/dev/fuse") {
+        return error(ErrorKind::Denied).hint("as root, chmod 666 /dev/fuse, as udev has it");
+    }
     if said.contains("ermission denied") || said.contains("not owned") || said.contains("no write")
     {
         return error(ErrorKind::Denied).hint("mount on a directory of your own");

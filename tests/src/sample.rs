@@ -3,6 +3,8 @@
 use crate::faulty::{Patch, Patchwork};
 use crate::memory::{DAMAGE, Health, MemoryFs, device, file, file_of, link, node, unopenable};
 use flr_fs::{Error, Fault, FileKind, Filesystem, Timestamp, XattrName};
+use flr_recover::{View, ViewNode};
+use std::sync::Arc;
 
 /// Bytes of `hello.txt`.
 pub const HELLO: &[u8] = b"hello, world\n";
@@ -27,6 +29,27 @@ pub fn tree() -> MemoryFs {
     let dir = fs.mkdir(sub, b"dir");
     fs.put(dir, b"deep", file(b"deep\n"));
     fs
+}
+
+/// The tree with another filesystem joined at `mnt`, and one that cannot be opened at `mnt-broken`.
+///
+/// # Errors
+/// None in practice.
+pub fn view() -> flr_recover::Result<View> {
+    let mut fs = tree();
+    let root = fs.root();
+    let at = |node| ViewNode {
+        filesystem: 0,
+        node,
+    };
+    let mnt = at(fs.mkdir(root, b"mnt"));
+    let broken = at(fs.mkdir(root, b"mnt-broken"));
+    let mut other = MemoryFs::new();
+    other.put(other.root(), b"inside", file(b"inside\n"));
+    let mut view = View::new(Arc::new(fs));
+    view.join(mnt, Arc::new(other))?;
+    view.join_broken(broken, Error::corrupt(DAMAGE, 0, "no superblock"));
+    Ok(view)
 }
 
 fn files(fs: &mut MemoryFs) {

@@ -1,18 +1,25 @@
 //! Mounts a tree held in memory, for the tests of mounts and for measuring them.
 //!
-//! `memory-mount TREE DIR [NAME=VALUE…]` with TREE `sample` or `large`, and the names `registry`,
+//! `memory-mount TREE DIR [NAME=VALUE…]` with TREE `sample` or `large` (`umount` unmounts), and the names `registry`,
 //! `image`, `state`, `background`, `allow_other`, `uid`, `gid`, and those of the tuning.
 
 use flr_mountd::background::{self, Failure, Start};
-use flr_mountd::{End, MountOptions, Registry, Tuning, serve};
+use flr_mountd::{End, MountOptions, Registry, Tuning, UnmountOptions, serve, unmount};
 use flr_recover::View;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(io::stderr)
+        .init();
+    // The panics on purpose are in the log already.
+    std::panic::set_hook(Box::new(|_| {}));
     let args: Vec<String> = std::env::args().skip(1).collect();
     let background = args.iter().any(|arg| arg == "background=parent");
     let done = if background { start(&args) } else { run(&args) };
@@ -52,13 +59,13 @@ fn run(args: &[String]) -> io::Result<ExitCode> {
     };
     let child = settings.iter().any(|arg| arg == "background=child");
     let (options, image) = options(dir, settings)?;
-    let fs = match tree.as_str() {
-        "sample" => flr_tests::sample::tree(),
-        "large" => flr_tests::sample::large(),
+    let view = match tree.as_str() {
+        "sample" => flr_tests::sample::view().map_err(io::Error::other)?,
+        "large" => View::new(Arc::new(flr_tests::sample::large())),
+        "umount" => return take_away(dir, settings, options.registry),
         _ => return Err(usage()),
     };
-    let view = Arc::new(View::new(Arc::new(fs)));
-    let served = serve(view, &options, |ready| match child {
+    let served = serve(Arc::new(view), &options, |ready| match child {
         true => background::detach(ready, None::<std::fs::File>),
         false => writeln!(io::stdout(), "{}", ready.pid),
     });
@@ -82,6 +89,19 @@ fn run(args: &[String]) -> io::Result<ExitCode> {
             writeln!(io::stderr(), "{:?}: {error}\nhint: {hint}", error.kind)?;
             Ok(ExitCode::from(7))
         }
+    }
+}
+
+/// For users who are not the one that runs the tests.
+fn take_away(dir: &str, settings: &[String], registry: Registry) -> io::Result<ExitCode> {
+    let options = UnmountOptions {
+        lazy: settings.iter().any(|setting| setting == "lazy=1"),
+        wait: Some(Duration::from_secs(20)),
+        registry,
+    };
+    match unmount(dir.as_ref(), &options) {
+        Ok(outcome) => writeln!(io::stdout(), "{outcome:?}").map(|()| ExitCode::SUCCESS),
+        Err(error) => Err(io::Error::other(format!("{:?}: {error}", error.kind))),
     }
 }
 
@@ -118,7 +138,7 @@ fn options(dir: &str, settings: &[String]) -> io::Result<(MountOptions, Image)> 
             }
             "state" => options.state_dirs.push(value.into()),
             "address" => options.address = value.into(),
-            "background" => {}
+            "background" | "lazy" => {}
             "allow_other" => options.allow_other = value == "1",
             "uid" => options.uid = Some(number()?),
             "gid" => options.gid = Some(number()?),
