@@ -1,0 +1,123 @@
+//! Directories: whole listings, held while they are being read.
+//!
+//! The kernel reads a directory piece by piece, with offsets that we choose: 0 is the start, `.` ends
+//! at 1, `..` at 2, and entry `i` of the listing at `i + 3`. A listing is built once, at offset 0.
+//! There are no directory handles (the kernel is told not to send `opendir`), so the listings being
+//! read are held here; the view's own cache does not take very large ones.
+
+use crate::mounted::Failure;
+use flr_fs::cache::Cache;
+use flr_recover::{Listing, View, ViewNode};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Longest name that the kernel takes in a directory (`FUSE_NAME_MAX`). One longer name would make
+/// it refuse the directory as a whole.
+const NAME_BYTES_MAX: usize = 1024;
+
+/// Listings held at a time: programs that read directories at once.
+const HELD_COUNT_MAX: usize = 16;
+
+/// Memory that the held listings may take together; the newest is held in any case.
+const HELD_BYTES_MAX: usize = 64 << 20;
+
+/// Memory for the parents of directories, and what one takes.
+const PARENT_BYTES_MAX: usize = 1 << 20;
+const PARENT_BYTES: usize = 64;
+
+/// Where an entry of a listing begins.
+const FIRST_ENTRY: u64 = 2;
+
+/// Listings being read, and parents of directories.
+#[derive(Debug)]
+pub(crate) struct Directories {
+    held: Mutex<Vec<(ViewNode, Arc<Listing>)>>,
+    parents: Cache<ViewNode, ViewNode>,
+}
+
+impl Directories {
+    pub(crate) fn new() -> Self {
+        Self {
+            held: Mutex::default(),
+            parents: Cache::new(PARENT_BYTES_MAX),
+        }
+    }
+
+    /// The listing of `dir`, for reading it from `offset` on.
+    pub(crate) fn listing(&self, view: &View, dir: ViewNode) -> Result<Arc<Listing>, Failure> {
+        if let Some(listing) = self.take_to_front(dir) {
+            return Ok(listing);
+        }
+        // Built without the lock: it reads the source.
+        let listing = view.listing(dir)?;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(0, (dir, Arc::clone(&listing)));
+        held.truncate(HELD_COUNT_MAX);
+        let mut bytes = 0_usize;
+        let mut newest = true;
+        held.retain(|(_, listing)| {
+            bytes = bytes.saturating_add(listing.bytes());
+            std::mem::take(&mut newest) || bytes <= HELD_BYTES_MAX
+        });
+        Ok(listing)
+    }
+
+    /// Says that `dir` has been read to its end.
+    pub(crate) fn done(&self, dir: ViewNode) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|(node, _)| *node != dir);
+    }
+
+    /// Remembers that the directory `child` was found in `dir`.
+    pub(crate) fn set_parent(&self, child: ViewNode, dir: ViewNode) {
+        self.parents.insert(child, dir, PARENT_BYTES);
+    }
+
+    /// The directory that `dir` was found in; itself for the root, or if that has been forgotten.
+    pub(crate) fn parent(&self, dir: ViewNode) -> ViewNode {
+        self.parents.get(&dir).unwrap_or(dir)
+    }
+
+    fn take_to_front(&self, dir: ViewNode) -> Option<Arc<Listing>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = held.iter().position(|(node, _)| *node == dir)?;
+        let entry = held.remove(index);
+        let listing = Arc::clone(&entry.1);
+        held.insert(0, entry);
+        Some(listing)
+    }
+}
+
+/// One thing to tell the kernel about a directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Item<'a> {
+    /// `.`
+    Itself,
+    /// `..`
+    Parent,
+    /// An entry.
+    Entry(flr_recover::ListingEntry<'a>),
+}
+
+/// The items of a directory from `offset` on, each with the offset behind it.
+pub(crate) fn items(listing: &Listing, offset: u64) -> impl Iterator<Item = (u64, Item<'_>)> {
+    let dots = [(1, Item::Itself), (FIRST_ENTRY, Item::Parent)];
+    let first = usize::try_from(offset.saturating_sub(FIRST_ENTRY)).unwrap_or(usize::MAX);
+    let entries = (offset.max(FIRST_ENTRY).saturating_add(1)..)
+        .zip((first..).map_while(|index| listing.get(index)))
+        .filter(|(_, entry)| tells(entry.name))
+        .map(|(behind, entry)| (behind, Item::Entry(entry)));
+    dots.into_iter()
+        .filter(move |(behind, _)| *behind > offset)
+        .chain(entries)
+}
+
+/// Whether the kernel takes this name. The view makes names that a path can hold; only one that has
+/// become too long by being escaped is left.
+fn tells(name: &[u8]) -> bool {
+    let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
+    if !fits {
+        let len = name.len();
+        tracing::warn!(len, "entry left out, its name is longer than 1024 bytes");
+    }
+    fits
+}
