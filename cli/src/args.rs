@@ -369,7 +369,11 @@ pub(crate) struct Mount {
 #[derive(Debug, Args)]
 pub(crate) struct Umount {
     /// Mount points.
-    #[arg(value_name = "DIR", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "DIR",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     pub(crate) dirs: Vec<PathBuf>,
     /// All mounts of this user.
     #[arg(long)]

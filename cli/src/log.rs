@@ -19,7 +19,10 @@ pub(crate) fn start(global: &Global) -> Result<(), Failure> {
     let builder = fmt().with_max_level(level).with_target(false);
     match &global.log_file {
         None => {
-            let builder = builder.with_writer(std::io::stderr).with_ansi(false).without_time();
+            let builder = builder
+                .with_writer(std::io::stderr)
+                .with_ansi(false)
+                .without_time();
             match global.log_format {
                 LogFormat::Text => builder.init(),
                 LogFormat::Json => builder.json().init(),
@@ -27,7 +30,10 @@ pub(crate) fn start(global: &Global) -> Result<(), Failure> {
         }
         Some(path) => {
             let file = open(path).map_err(|error| {
-                Failure::new(Exit::Usage, format!("--log-file {}: {error}", path.display()))
+                Failure::new(
+                    Exit::Usage,
+                    format!("--log-file {}: {error}", path.display()),
+                )
             })?;
             let builder = builder.with_writer(Mutex::new(file)).with_ansi(false);
             match global.log_format {
@@ -39,7 +45,10 @@ pub(crate) fn start(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the log is ours, and named by the user")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log is ours, and named by the user"
+)]
 fn open(path: &std::path::Path) -> std::io::Result<File> {
     File::options().create(true).append(true).open(path)
 }

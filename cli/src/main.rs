@@ -31,7 +31,12 @@ fn main() -> ExitCode {
             return failure.exit.code().into();
         }
     };
-    let mut ctx = Context { global: &cli.global, out, zone, tally: Tally::default() };
+    let mut ctx = Context {
+        global: &cli.global,
+        out,
+        zone,
+        tally: Tally::default(),
+    };
     let outcome = run(&mut ctx, &cli.command).and_then(|exit| {
         ctx.summary(exit)?;
         ctx.out.flush()?;
@@ -51,9 +56,8 @@ fn main() -> ExitCode {
 
 fn prepare(cli: &Cli) -> Result<jiff::tz::TimeZone, Failure> {
     log::start(&cli.global)?;
-    when::zone(cli.global.tz.as_deref()).map_err(|what| {
-        Failure::new(Exit::Usage, what).hint("--tz UTC, --tz Europe/Berlin")
-    })
+    when::zone(cli.global.tz.as_deref())
+        .map_err(|what| Failure::new(Exit::Usage, what).hint("--tz UTC, --tz Europe/Berlin"))
 }
 
 fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {

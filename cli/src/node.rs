@@ -23,7 +23,10 @@ pub(crate) struct Extras {
 
 /// Text, and the bytes in base64 if they are not UTF-8.
 fn put_bytes(map: &mut Map<String, Value>, key: &str, bytes: &[u8]) {
-    map.insert(key.to_owned(), String::from_utf8_lossy(bytes).into_owned().into());
+    map.insert(
+        key.to_owned(),
+        String::from_utf8_lossy(bytes).into_owned().into(),
+    );
     if std::str::from_utf8(bytes).is_err() {
         map.insert(format!("{key}_b64"), BASE64.encode(bytes).into());
     }
@@ -42,7 +45,11 @@ pub(crate) fn json(
     let view = &opened.target.opened.view;
     match opened.address_of(path).to_os_string() {
         Ok(address) => {
-            put_bytes(&mut map, "address", std::os::unix::ffi::OsStrExt::as_bytes(&*address));
+            put_bytes(
+                &mut map,
+                "address",
+                std::os::unix::ffi::OsStrExt::as_bytes(&*address),
+            );
         }
         Err(arguments) => {
             map.insert("address".into(), arguments.to_string().into());
@@ -57,16 +64,21 @@ pub(crate) fn json(
     map.insert("gid".into(), metadata.gid.into());
     map.insert("nlink".into(), metadata.nlink.into());
     map.insert("inode".into(), metadata.inode.to_string().into());
-    for (key, time) in
-        [("mtime", metadata.mtime), ("atime", metadata.atime), ("ctime", metadata.ctime)]
-    {
+    for (key, time) in [
+        ("mtime", metadata.mtime),
+        ("atime", metadata.atime),
+        ("ctime", metadata.ctime),
+    ] {
         map.insert(key.into(), when::rfc3339(time).into());
     }
     if let Some(btime) = metadata.btime {
         map.insert("btime".into(), when::rfc3339(btime).into());
     }
     if let Some(rdev) = metadata.rdev {
-        map.insert("rdev".into(), format!("{}:{}", rdev.major, rdev.minor).into());
+        map.insert(
+            "rdev".into(),
+            format!("{}:{}", rdev.major, rdev.minor).into(),
+        );
     }
     let flags: Vec<Value> = metadata.flags.words().map(Value::from).collect();
     if !flags.is_empty() {
@@ -96,13 +108,19 @@ pub(crate) fn json(
                     map.insert("size".into(), stream.size.into());
                     Value::Object(map)
                 };
-                map.insert("streams".into(), streams.iter().map(one).collect::<Vec<_>>().into());
+                map.insert(
+                    "streams".into(),
+                    streams.iter().map(one).collect::<Vec<_>>().into(),
+                );
             }
             Err(error) => errors.push(error),
         }
     }
     if let (Some(algorithm), FileKind::File) = (extras.hash, metadata.kind) {
-        match view.open(node).and_then(|source| hash::of(source.as_ref(), algorithm, &mut |_| {})) {
+        match view
+            .open(node)
+            .and_then(|source| hash::of(source.as_ref(), algorithm, &mut |_| {}))
+        {
             Ok(digest) => {
                 map.insert(hash::key(algorithm).into(), digest.into());
             }

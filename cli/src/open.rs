@@ -57,13 +57,26 @@ impl Opened {
 
 impl<'a> Opener<'a> {
     pub(crate) fn new(global: &'a Global) -> Self {
-        let replay = if global.no_replay { ReplayPolicy::Ignore } else { ReplayPolicy::Replay };
+        let replay = if global.no_replay {
+            ReplayPolicy::Ignore
+        } else {
+            ReplayPolicy::Replay
+        };
         let checksums = match global.ignore_checksums {
             true => ChecksumPolicy::Ignore,
             false => ChecksumPolicy::Strict,
         };
-        let options = OpenOptions { replay, checksums, ..OpenOptions::default() };
-        Self { global, options, points: HashMap::new(), noted: false }
+        let options = OpenOptions {
+            replay,
+            checksums,
+            ..OpenOptions::default()
+        };
+        Self {
+            global,
+            options,
+            points: HashMap::new(),
+            noted: false,
+        }
     }
 
     /// All addresses that the command line names: its operands, or paths of `--from`, and those of
@@ -111,7 +124,8 @@ impl<'a> Opener<'a> {
             disks.push(self.disk(path, false, None)?);
         }
         let point = Point::open(disks, &self.options);
-        self.points.insert(address.object.clone(), Arc::clone(&point));
+        self.points
+            .insert(address.object.clone(), Arc::clone(&point));
         Ok(point)
     }
 
@@ -139,20 +153,29 @@ impl<'a> Opener<'a> {
             }
             self.noted = true;
         }
-        let address = Address { locator: target.locator.clone(), ..address.clone() };
+        let address = Address {
+            locator: target.locator.clone(),
+            ..address.clone()
+        };
         Ok(Opened { address, target })
     }
 
     /// Files that the opened objects are read from.
     pub(crate) fn files(&self, address: &Address) -> Vec<PathBuf> {
         let object = local_file(address).ok().map(|(path, _)| path);
-        object.into_iter().chain(self.global.with.iter().cloned()).collect()
+        object
+            .into_iter()
+            .chain(self.global.with.iter().cloned())
+            .collect()
     }
 
     fn disk(&self, path: &Path, raw: bool, address: Option<&Address>) -> Result<Volume, Failure> {
         let source = open_file(path, self.global.live)
             .map_err(|error| explain_provider(&error, path, address))?;
-        Ok(Volume { may_be_container: !raw && path.is_file(), ..Volume::disk(source) })
+        Ok(Volume {
+            may_be_container: !raw && path.is_file(),
+            ..Volume::disk(source)
+        })
     }
 }
 
@@ -166,7 +189,11 @@ fn local_file(address: &Address) -> Result<(PathBuf, bool), Failure> {
     let refuse = |what: String| Failure::new(Exit::Unsupported, what);
     match &address.object {
         Object::Local(name) => Ok((name.into(), false)),
-        Object::Provider { provider: Provider::File, name, keys } => {
+        Object::Provider {
+            provider: Provider::File,
+            name,
+            keys,
+        } => {
             if address.point.is_some() {
                 let what = format!("{address}: points inside of an image file are not read yet");
                 return Err(refuse(what));
@@ -176,7 +203,9 @@ fn local_file(address: &Address) -> Result<(PathBuf, bool), Failure> {
                 match (key.as_str(), value.as_str()) {
                     ("format", "raw") => raw = true,
                     ("format", format) => {
-                        return Err(refuse(format!("{address}: format {format} is not read yet")));
+                        return Err(refuse(format!(
+                            "{address}: format {format} is not read yet"
+                        )));
                     }
                     _ => return Err(usage(format!("{address}: file: has no key {key}"))),
                 }
@@ -193,7 +222,8 @@ fn local_file(address: &Address) -> Result<(PathBuf, bool), Failure> {
                 Object::Source { source, .. } => source.clone(),
                 Object::Local(_) => String::new(),
             };
-            let what = format!("{address}: the provider {provider} is not part of this version yet");
+            let what =
+                format!("{address}: the provider {provider} is not part of this version yet");
             Err(refuse(what).hint("files and block devices can be read: flr help"))
         }
     }
@@ -220,14 +250,22 @@ fn read_list(file: &Path) -> Result<Vec<OsString>, Failure> {
         std::fs::read(file).map(|read| bytes = read)
     };
     read.map_err(|error| usage(format!("--files-from0 {}: {error}", file.display())))?;
-    let items = bytes.split(|byte| *byte == 0).filter(|item| !item.is_empty());
-    Ok(items.map(|item| OsString::from_vec(item.to_vec())).collect())
+    let items = bytes
+        .split(|byte| *byte == 0)
+        .filter(|item| !item.is_empty());
+    Ok(items
+        .map(|item| OsString::from_vec(item.to_vec()))
+        .collect())
 }
 
 /// The address of a volume of the same object.
 pub(crate) fn at_volume(address: &Address, volume: &str) -> String {
     let locator = Locator::volume(OsStr::new(volume));
-    Address { locator, ..address.clone() }.to_string()
+    Address {
+        locator,
+        ..address.clone()
+    }
+    .to_string()
 }
 
 /// Puts an error of the reader in words, with the object and the next command to try.
@@ -235,7 +273,10 @@ pub(crate) fn explain(error: &Error, address: &Address, point: &Point) -> Failur
     let mut failure = describe(error, &address.to_string());
     match error {
         Error::NotFound(missing) => {
-            let (found, _) = missing.path.split_at_checked(missing.found_len).unwrap_or_default();
+            let (found, _) = missing
+                .path
+                .split_at_checked(missing.found_len)
+                .unwrap_or_default();
             let dir = if found.is_empty() { b"/" } else { found };
             let near: Vec<_> = missing
                 .nearest
@@ -248,12 +289,18 @@ pub(crate) fn explain(error: &Error, address: &Address, point: &Point) -> Failur
             let list = format!("flr ls {}", quoted(&sibling(address, dir)));
             failure.hint = Some(match near.is_empty() {
                 true => format!("list what is there: {list}"),
-                false => format!("did you mean {}? list what is there: {list}", near.join(" or ")),
+                false => format!(
+                    "did you mean {}? list what is there: {list}",
+                    near.join(" or ")
+                ),
             });
         }
         Error::Ambiguous(ambiguous) => {
-            let choices: Vec<_> =
-                ambiguous.volumes.iter().map(|v| format!("{}/", at_volume(address, v))).collect();
+            let choices: Vec<_> = ambiguous
+                .volumes
+                .iter()
+                .map(|v| format!("{}/", at_volume(address, v)))
+                .collect();
             failure.hint = Some(format!("choose one: {}", choices.join("  ")));
         }
         Error::Fs(error) => failure.hint = hint_for(error, address, point),
@@ -268,7 +315,11 @@ fn sibling(address: &Address, path: &[u8]) -> String {
     let inside = match address.locator.last() {
         Some((flr_recover::address::View::Volume, old)) => {
             let old = old.as_bytes();
-            let parts = if old.starts_with(b"part/") || old.starts_with(b"fs/") { 2 } else { 0 };
+            let parts = if old.starts_with(b"part/") || old.starts_with(b"fs/") {
+                2
+            } else {
+                0
+            };
             let end = old
                 .iter()
                 .enumerate()
@@ -276,7 +327,11 @@ fn sibling(address: &Address, path: &[u8]) -> String {
                 .map(|(index, _)| index)
                 .nth(1)
                 .unwrap_or(old.len());
-            let volume = if parts == 2 { old.get(..end).unwrap_or_default() } else { b"" };
+            let volume = if parts == 2 {
+                old.get(..end).unwrap_or_default()
+            } else {
+                b""
+            };
             [volume, path].concat()
         }
         _ => path.to_vec(),
@@ -284,7 +339,11 @@ fn sibling(address: &Address, path: &[u8]) -> String {
     match address.locator {
         Locator::None => {
             let locator = Locator::guest(OsStr::from_bytes(&inside));
-            Address { locator, ..address.clone() }.to_string()
+            Address {
+                locator,
+                ..address.clone()
+            }
+            .to_string()
         }
         _ => address.with_path(OsStr::from_bytes(&inside)).to_string(),
     }
@@ -314,8 +373,14 @@ pub(crate) fn describe(error: &Error, what: &str) -> Failure {
 }
 
 fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) -> Option<String> {
-    let object = Address { locator: Locator::None, ..address.clone() };
-    let volumes = format!("see what was found: flr volumes {}", quoted(&object.to_string()));
+    let object = Address {
+        locator: Locator::None,
+        ..address.clone()
+    };
+    let volumes = format!(
+        "see what was found: flr volumes {}",
+        quoted(&object.to_string())
+    );
     match error {
         flr_fs::Error::Unsupported(fault)
             if fault.code == flr_fs::filesystem::ext::codes::JOURNAL_DIRTY =>
@@ -339,7 +404,7 @@ pub(crate) fn provider_exit(error: &flr_provider::Error) -> Exit {
         flr_provider::Error::NotFound { .. } => Exit::NoSuchSource,
         flr_provider::Error::Denied { .. } => Exit::Denied,
         flr_provider::Error::Busy { .. } => Exit::Busy,
-        flr_provider::Error::Unsupported { .. } => Exit::Unsupported,
+        flr_provider::Error::Unsupported { .. } => Exit::Usage,
         flr_provider::Error::Io { .. } => Exit::Failed,
     }
 }
@@ -356,18 +421,13 @@ fn explain_provider(
             let mistaken = address.and_then(|address| address.object.mistaken_prefix());
             failure.hint = match (near.as_slice(), mistaken) {
                 ([], None) => Some(format!("look for it: ls {}", parent(path).display())),
-                ([], Some(prefix)) => {
-                    Some(format!("there is no provider and no source called {prefix} either"))
-                }
+                ([], Some(prefix)) => Some(format!(
+                    "there is no provider and no source called {prefix} either"
+                )),
                 (near, _) => Some(format!("did you mean {}?", near.join(" or "))),
             };
         }
-        flr_provider::Error::Busy { .. } => {
-            failure.hint.get_or_insert_with(|| {
-                "take a snapshot and read that, or read on at your own risk with --live".to_owned()
-            });
-        }
-        _ => {}
+        error => failure.hint = error.hint().map(str::to_owned),
     }
     failure
 }
@@ -381,12 +441,27 @@ fn parent(path: &Path) -> &Path {
 
 /// Files beside the one that does not exist, whose names are near its name.
 fn nearest_files(path: &Path) -> Vec<String> {
-    let Some(wanted) = path.file_name() else { return Vec::new() };
-    let Ok(entries) = std::fs::read_dir(parent(path)) else { return Vec::new() };
-    let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-    let near =
-        flr_recover::address::nearest(wanted.as_bytes(), names.iter().map(|name| name.as_bytes()), 3);
+    let Some(wanted) = path.file_name() else {
+        return Vec::new();
+    };
+    let Ok(entries) = std::fs::read_dir(parent(path)) else {
+        return Vec::new();
+    };
+    let names: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.file_name()))
+        .collect();
+    let near = flr_recover::address::nearest(
+        wanted.as_bytes(),
+        names.iter().map(|name| name.as_bytes()),
+        3,
+    );
     near.into_iter()
-        .map(|name| for_terminal(path.with_file_name(OsStr::from_bytes(name)).as_os_str().as_bytes()))
+        .map(|name| {
+            for_terminal(
+                path.with_file_name(OsStr::from_bytes(name))
+                    .as_os_str()
+                    .as_bytes(),
+            )
+        })
         .collect()
 }

@@ -31,7 +31,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with nothing to try next.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None, code: None }
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+            code: None,
+        }
     }
 
     /// With something to try next.
@@ -102,7 +107,10 @@ impl Output {
     pub(crate) fn message(&mut self, message_type: &str, value: &impl Serialize) -> Outcome<()> {
         let head = format!(r#"{{"v":1,"message_type":"{message_type}""#);
         let body = serde_json::to_string(value).map_err(|error| {
-            Failure::new(Exit::Failed, format!("this cannot be written as JSON: {error}"))
+            Failure::new(
+                Exit::Failed,
+                format!("this cannot be written as JSON: {error}"),
+            )
         })?;
         self.data(head.as_bytes())?;
         let fields = body.strip_prefix('{').unwrap_or("}");
@@ -115,7 +123,11 @@ impl Output {
 
     fn end_line(&mut self) -> Outcome<()> {
         self.data(b"\n")?;
-        if self.line_buffered { self.flush() } else { Ok(()) }
+        if self.line_buffered {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Everything printed so far is out.

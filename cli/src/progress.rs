@@ -17,18 +17,28 @@ const BYTES_MIN: u64 = 16 << 20;
 pub(crate) enum Bar {
     None,
     Terminal(ProgressBar),
-    Json { total: u64, last: Mutex<(Instant, u64)>, what: &'static str },
+    Json {
+        total: u64,
+        last: Mutex<(Instant, u64)>,
+        what: &'static str,
+    },
 }
 
 impl Bar {
     /// Progress of `total` bytes; 0 if it is not known yet.
     pub(crate) fn new(global: &Global, total: u64, what: &'static str) -> Self {
-        let mode = if global.no_progress { ProgressMode::None } else { global.progress };
+        let mode = if global.no_progress {
+            ProgressMode::None
+        } else {
+            global.progress
+        };
         match mode {
             ProgressMode::None => Self::None,
-            ProgressMode::Json => {
-                Self::Json { total, last: Mutex::new((Instant::now(), 0)), what }
-            }
+            ProgressMode::Json => Self::Json {
+                total,
+                last: Mutex::new((Instant::now(), 0)),
+                what,
+            },
             ProgressMode::Auto => {
                 let shown = std::io::stderr().is_terminal() && !global.quiet && !global.json;
                 if !shown || (total > 0 && total < BYTES_MIN) {
@@ -73,8 +83,12 @@ impl Bar {
     }
 
     fn json(&self, next: impl FnOnce(u64) -> u64) {
-        let Self::Json { total, last, what } = self else { return };
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Self::Json { total, last, what } = self else {
+            return;
+        };
+        let mut last = last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         last.1 = next(last.1);
         if last.0.elapsed() >= JSON_INTERVAL {
             last.0 = Instant::now();

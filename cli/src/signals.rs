@@ -27,7 +27,8 @@ impl Interrupt {
                 Arc::clone(&flag),
             )
             .map_err(failed)?;
-            signal_hook::flag::register_usize(signal, Arc::clone(&which), number).map_err(failed)?;
+            signal_hook::flag::register_usize(signal, Arc::clone(&which), number)
+                .map_err(failed)?;
             signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(failed)?;
         }
         Ok(Self { flag, which })

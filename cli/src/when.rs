@@ -32,7 +32,10 @@ pub(crate) fn rfc3339(time: Timestamp) -> String {
 /// As `ls -l --time-style=long-iso` shows it.
 pub(crate) fn short(time: Timestamp, zone: &TimeZone) -> String {
     match instant(time) {
-        Some(instant) => instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Some(instant) => instant
+            .to_zoned(zone.clone())
+            .strftime("%Y-%m-%d %H:%M")
+            .to_string(),
         None => format!("@{}", time.seconds),
     }
 }
@@ -40,9 +43,10 @@ pub(crate) fn short(time: Timestamp, zone: &TimeZone) -> String {
 /// With nanoseconds and zone, as `stat` shows it.
 pub(crate) fn long(time: Timestamp, zone: &TimeZone) -> String {
     match instant(time) {
-        Some(instant) => {
-            instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S.%9f %z").to_string()
-        }
+        Some(instant) => instant
+            .to_zoned(zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S.%9f %z")
+            .to_string(),
         None => format!("@{}.{:09}", time.seconds, time.nanoseconds),
     }
 }
@@ -66,12 +70,19 @@ pub(crate) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         };
         let ago = number.checked_mul(seconds)?;
         let seconds = jiff::Timestamp::now().as_second().checked_sub(ago)?;
-        return Some(Timestamp { seconds, nanoseconds: 0 });
+        return Some(Timestamp {
+            seconds,
+            nanoseconds: 0,
+        });
     }
     if let Ok(instant) = text.parse::<jiff::Timestamp>() {
         return Some(stamp(instant));
     }
-    let local = |time: civil::DateTime| time.to_zoned(zone.clone()).ok().map(|z: Zoned| stamp(z.timestamp()));
+    let local = |time: civil::DateTime| {
+        time.to_zoned(zone.clone())
+            .ok()
+            .map(|z: Zoned| stamp(z.timestamp()))
+    };
     text.parse::<civil::DateTime>().ok().and_then(local)
 }
 
@@ -85,9 +96,19 @@ mod tests {
             (-2_147_483_648, 0, "1901-12-13T20:45:52.000000000Z"),
             (-1, 500_000_000, "1969-12-31T23:59:59.500000000Z"),
             (0, 1, "1970-01-01T00:00:00.000000001Z"),
-            (15_032_385_535, 999_999_999, "2446-05-10T22:38:55.999999999Z"),
+            (
+                15_032_385_535,
+                999_999_999,
+                "2446-05-10T22:38:55.999999999Z",
+            ),
         ] {
-            assert_eq!(rfc3339(Timestamp { seconds, nanoseconds }), text);
+            assert_eq!(
+                rfc3339(Timestamp {
+                    seconds,
+                    nanoseconds
+                }),
+                text
+            );
         }
     }
 

@@ -21,7 +21,9 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Cat) -> Outcome {
             Ok(source) => source,
             Err(error) => return ctx.fail_with(&address, &error),
         };
-        let range = wanted.as_ref().map_or(0..source.size(), |wanted| wanted.of(source.size()));
+        let range = wanted
+            .as_ref()
+            .map_or(0..source.size(), |wanted| wanted.of(source.size()));
         match write(source.as_ref(), range, &mut ctx.out)? {
             Ok(()) => ctx.tally.done(),
             Err(error) => ctx.fail_with(&address, &error)?,
@@ -89,8 +91,11 @@ fn parse(text: &str) -> Result<Wanted, Stop> {
         })
     });
     let usage = || {
-        Failure::new(Exit::Usage, format!("--range {text}: expected A-B, A- or -N"))
-            .hint("--range 0-511 is the first 512 bytes")
+        Failure::new(
+            Exit::Usage,
+            format!("--range {text}: expected A-B, A- or -N"),
+        )
+        .hint("--range 0-511 is the first 512 bytes")
     };
     wanted.ok_or_else(|| usage().into())
 }
@@ -101,7 +106,12 @@ mod tests {
 
     #[test]
     fn ranges_are_those_of_http() {
-        for (text, range) in [("0-9", 0..10), ("5-", 5..100), ("-7", 93..100), ("90-200", 90..100)] {
+        for (text, range) in [
+            ("0-9", 0..10),
+            ("5-", 5..100),
+            ("-7", 93..100),
+            ("90-200", 90..100),
+        ] {
             assert_eq!(parse(text).unwrap().of(100), range, "{text}");
         }
         assert_eq!(parse("200-300").unwrap().of(100), 100..100);

@@ -70,11 +70,11 @@ fn to_stdout(ctx: &mut Context<'_>, sources: &[(Opened, bool)]) -> Outcome {
 }
 
 /// Where one source goes.
-enum Place<'a> {
+enum Place {
     /// Into a directory, under this name.
     Named(DestinationDir, OsString),
     /// Its contents into a directory.
-    Contents(DestinationDir, &'a Path),
+    Contents(DestinationDir),
 }
 
 fn to_directory(
@@ -86,8 +86,10 @@ fn to_directory(
 ) -> Outcome {
     let options = options(args);
     let interrupt = Interrupt::install()?;
-    let copier = Copier::new(options);
-    let total = sources.iter().map(|(opened, _)| total_of(opened)).sum::<Option<u64>>();
+    let total = sources
+        .iter()
+        .map(|(opened, _)| total_of(opened))
+        .sum::<Option<u64>>();
     let bar = Bar::new(ctx.global, total.unwrap_or(0), "copying");
     let mut report = CopyReport::default();
     for (opened, slash) in sources {
@@ -95,14 +97,13 @@ fn to_directory(
         let events = Events::new(opened, &bar, ctx.out.json, ctx.global.quiet);
         let view = &opened.target.opened.view;
         let resolved = &opened.target.resolved;
+        let copier = Copier::new(options.clone(), &events, &interrupt.flag);
         let copied = match &place {
-            Place::Named(dir, name) => copier.copy(view, resolved, dir, name, &events, &interrupt.flag),
-            Place::Contents(dir, _) => copier.copy_contents(view, resolved, dir, &events, &interrupt.flag),
+            Place::Named(dir, name) => copier.copy_as(view, resolved, dir, name),
+            Place::Contents(dir) => copier.copy_contents(view, resolved, dir),
         };
-        bar.above(|| {});
-        let messages = events.into_lines();
-        for line in messages {
-            ctx.out.message(line.0, &line.1)?;
+        for (message_type, value) in events.into_lines() {
+            ctx.out.message(message_type, &value)?;
         }
         report.add(copied);
     }
@@ -111,7 +112,11 @@ fn to_directory(
 }
 
 fn options(args: &Cp) -> CopyOptions {
-    let base = if args.archive { CopyOptions::archive() } else { CopyOptions::plain() };
+    let base = if args.archive {
+        CopyOptions::archive()
+    } else {
+        CopyOptions::plain()
+    };
     CopyOptions {
         overwrite: match args.overwrite {
             OverwriteMode::Never => Overwrite::Never,
@@ -135,26 +140,27 @@ fn total_of(opened: &Opened) -> Option<u64> {
 
 /// Rsync's rule: a directory with a slash behind it stands for its contents. A single file goes to the
 /// name given, if that is no directory.
-fn place<'a>(
-    opened: &Opened,
-    slash: bool,
-    dest: &'a Path,
-    single: bool,
-) -> Result<Place<'a>, Failure> {
+fn place(opened: &Opened, slash: bool, dest: &Path, single: bool) -> Result<Place, Failure> {
     let failed = |error| describe(&error, &dest.display().to_string());
     let resolved = &opened.target.resolved;
     let is_dir = resolved.metadata.kind == FileKind::Directory;
     let dest_is_dir = dest.is_dir();
     if is_dir && (slash || resolved.path == b"/") {
-        let dir = if dest_is_dir { DestinationDir::open(dest) } else { DestinationDir::create(dest) };
-        return Ok(Place::Contents(dir.map_err(failed)?, dest));
+        let dir = if dest_is_dir {
+            DestinationDir::open(dest)
+        } else {
+            DestinationDir::create(dest)
+        };
+        return Ok(Place::Contents(dir.map_err(failed)?));
     }
     // The name that was asked for, not the one a link led to.
-    let name = asked_name(opened).unwrap_or_else(|| {
-        OsStr::from_bytes(crate::node::name_of(&resolved.path)).to_owned()
-    });
+    let name = asked_name(opened)
+        .unwrap_or_else(|| OsStr::from_bytes(crate::node::name_of(&resolved.path)).to_owned());
     if dest_is_dir {
-        return Ok(Place::Named(DestinationDir::open(dest).map_err(failed)?, name));
+        return Ok(Place::Named(
+            DestinationDir::open(dest).map_err(failed)?,
+            name,
+        ));
     }
     let wants_dir = dest.as_os_str().as_bytes().ends_with(b"/");
     if is_dir || !single || wants_dir {
@@ -162,7 +168,10 @@ fn place<'a>(
             let dir = DestinationDir::create(dest).map_err(failed)?;
             return Ok(Place::Named(dir, name));
         }
-        let what = format!("{}: several files need a directory to go to", dest.display());
+        let what = format!(
+            "{}: several files need a directory to go to",
+            dest.display()
+        );
         let hint = format!("mkdir -p {}", dest.display());
         return Err(Failure::new(Exit::Usage, what).hint(hint));
     }
@@ -185,13 +194,20 @@ fn place<'a>(
 fn asked_name(opened: &Opened) -> Option<OsString> {
     let (_, path) = opened.address.locator.last()?;
     let bytes = path.as_bytes();
-    let end = bytes.iter().rposition(|byte| *byte != b'/')?.checked_add(1)?;
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte != b'/')?
+        .checked_add(1)?;
     let name = crate::node::name_of(bytes.get(..end)?);
     (!matches!(name, b"" | b"." | b".." | b"/")).then(|| OsStr::from_bytes(name).to_owned())
 }
 
 fn finish(ctx: &mut Context<'_>, report: &CopyReport, interrupt: &Interrupt) -> Outcome {
-    for _ in 0..report.files.saturating_add(report.dirs).saturating_add(report.links) {
+    for _ in 0..report
+        .files
+        .saturating_add(report.dirs)
+        .saturating_add(report.links)
+    {
         ctx.tally.done();
     }
     if let Some(signal) = interrupt.signal() {
@@ -203,7 +219,10 @@ fn finish(ctx: &mut Context<'_>, report: &CopyReport, interrupt: &Interrupt) -> 
     if ctx.tally.failures() > 0 {
         ctx.tally.failed(Exit::Partial);
     }
-    let made = report.files.saturating_add(report.links).saturating_add(report.specials);
+    let made = report
+        .files
+        .saturating_add(report.links)
+        .saturating_add(report.specials);
     let exit = match &report.first_error {
         _ if report.is_complete() => ctx.tally.exit(),
         // A single file that failed is that failure; anything more is a copy with parts missing.
@@ -233,23 +252,40 @@ struct Events<'a> {
 
 impl<'a> Events<'a> {
     fn new(opened: &'a Opened, bar: &'a Bar, json: bool, quiet: bool) -> Self {
-        Self { opened, bar, json, quiet, lines: Mutex::default() }
+        Self {
+            opened,
+            bar,
+            json,
+            quiet,
+            lines: Mutex::default(),
+        }
     }
 
     fn into_lines(self) -> Vec<(&'static str, Map<String, Value>)> {
-        self.lines.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.lines
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn map(&self, item: &Item) -> Map<String, Value> {
         let mut map = Map::new();
         map.insert("address".into(), self.opened.text_of(&item.source).into());
-        map.insert("path".into(), String::from_utf8_lossy(&item.source).into_owned().into());
-        map.insert("destination".into(), item.destination.display().to_string().into());
+        map.insert(
+            "path".into(),
+            String::from_utf8_lossy(&item.source).into_owned().into(),
+        );
+        map.insert(
+            "destination".into(),
+            item.destination.display().to_string().into(),
+        );
         map
     }
 
     fn push(&self, message_type: &'static str, map: Map<String, Value>) {
-        let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut lines = self
+            .lines
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         lines.push((message_type, map));
     }
 
@@ -266,7 +302,10 @@ impl<'a> Events<'a> {
             map.insert("message".into(), text.into());
             self.push("skipped", map);
         } else if !self.quiet {
-            self.say(&format!("warning: {}: {text}", self.opened.text_of(&item.source)));
+            self.say(&format!(
+                "warning: {}: {text}",
+                self.opened.text_of(&item.source)
+            ));
         }
     }
 }
@@ -308,30 +347,42 @@ impl CopyEvents for Events<'_> {
 
     fn warning(&self, item: &Item, warning: &Warning) {
         let (code, text) = match warning {
-            Warning::Owner(error) => {
-                ("owner", format!("owners are not kept, which takes root: {error}"))
-            }
+            Warning::Owner(error) => (
+                "owner",
+                format!("owners are not kept, which takes root: {error}"),
+            ),
             Warning::Mode(error) => ("mode", format!("the mode is not kept: {error}")),
             Warning::Times(error) => ("times", format!("the times are not kept: {error}")),
-            Warning::Xattr { name, source } => {
-                ("xattr", format!("{} is not kept: {source}", for_terminal(name)))
-            }
+            Warning::Xattr { name, source } => (
+                "xattr",
+                format!("{} is not kept: {source}", for_terminal(name)),
+            ),
             Warning::XattrUnreadable { name, error } => match name {
-                Some(name) => ("xattr-unreadable", format!("{}: {error}", for_terminal(name))),
-                None => ("xattr-unreadable", format!("its extended attributes: {error}")),
+                Some(name) => (
+                    "xattr-unreadable",
+                    format!("{}: {error}", for_terminal(name)),
+                ),
+                None => (
+                    "xattr-unreadable",
+                    format!("its extended attributes: {error}"),
+                ),
             },
-            Warning::SetIdStripped(bits) => {
-                ("setid", format!("set-id bits {bits:04o} are not kept without --setid"))
-            }
-            Warning::CapabilitiesStripped => {
-                ("capabilities", "file capabilities are not kept without --setid".to_owned())
-            }
-            Warning::NameShortened(name) => {
-                ("name", format!("the name is too long here: {}", for_terminal(name)))
-            }
-            Warning::LinkCopied(error) => {
-                ("link", format!("copied once more instead of a hard link: {error}"))
-            }
+            Warning::SetIdStripped(bits) => (
+                "setid",
+                format!("set-id bits {bits:04o} are not kept without --setid"),
+            ),
+            Warning::CapabilitiesStripped => (
+                "capabilities",
+                "file capabilities are not kept without --setid".to_owned(),
+            ),
+            Warning::NameShortened(name) => (
+                "name",
+                format!("the name is too long here: {}", for_terminal(name)),
+            ),
+            Warning::LinkCopied(error) => (
+                "link",
+                format!("copied once more instead of a hard link: {error}"),
+            ),
         };
         self.warn(item, code, text);
     }
@@ -346,7 +397,10 @@ impl CopyEvents for Events<'_> {
             return self.push("error", map);
         }
         let what = self.opened.text_of(&item.source);
-        self.say(&format!("flr: {what}: bytes {} to {} are a hole in the copy: {error}", range.start, range.end));
+        self.say(&format!(
+            "flr: {what}: bytes {} to {} are a hole in the copy: {error}",
+            range.start, range.end
+        ));
     }
 
     fn failed(&self, item: &Item, error: &flr_recover::Error) {

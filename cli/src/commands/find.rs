@@ -35,23 +35,40 @@ struct Tests {
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Find) -> Outcome {
     let tests = Tests::new(ctx, args)?;
-    ctx.for_each(&args.addresses.addresses, true, |ctx, opened| search(ctx, args, &tests, opened))
+    ctx.for_each(&args.addresses.addresses, true, |ctx, opened| {
+        search(ctx, args, &tests, opened)
+    })
 }
 
 fn search(ctx: &mut Context<'_>, args: &Find, tests: &Tests, opened: &Opened) -> Outcome<()> {
     let resolved = &opened.target.resolved;
     let view = &opened.target.opened.view;
-    let owner = args.owner.as_deref().map(|owner| uid_of(view, owner)).transpose()?;
+    let owner = args
+        .owner
+        .as_deref()
+        .map(|owner| uid_of(view, owner))
+        .transpose()?;
     let wanted = |path: &[u8], metadata: &Metadata| {
         owner.is_none_or(|uid| metadata.uid == uid) && tests.hold(path, metadata)
     };
     if wanted(&resolved.path, &resolved.metadata) {
-        show(ctx, args, opened, &resolved.path, resolved.node, &resolved.metadata)?;
+        show(
+            ctx,
+            args,
+            opened,
+            &resolved.path,
+            resolved.node,
+            &resolved.metadata,
+        )?;
     }
     if resolved.metadata.kind != FileKind::Directory {
         return Ok(());
     }
-    let base = if resolved.path == b"/" { &[][..] } else { resolved.path.as_slice() };
+    let base = if resolved.path == b"/" {
+        &[][..]
+    } else {
+        resolved.path.as_slice()
+    };
     let depth_max = args.depth.unwrap_or(usize::MAX);
     let mut stop = None;
     let walked = walk(view, resolved.node, None, &mut |step| {
@@ -62,7 +79,11 @@ fn search(ctx: &mut Context<'_>, args: &Find, tests: &Tests, opened: &Opened) ->
                 let address = opened.text_of(if full.is_empty() { b"/" } else { &full });
                 (0, ctx.fail_with(&address, &error))
             }
-            Step::Node { path, node, metadata } => {
+            Step::Node {
+                path,
+                node,
+                metadata,
+            } => {
                 let depth = path.iter().filter(|byte| **byte == b'/').count();
                 let full = [base, path].concat();
                 let outcome = if wanted(&full, &metadata) {
@@ -85,9 +106,7 @@ fn search(ctx: &mut Context<'_>, args: &Find, tests: &Tests, opened: &Opened) ->
     if let Some(stop) = stop {
         return Err(stop);
     }
-    walked.map_err(|error| {
-        Stop::Failure(describe(&error, &opened.text_of(&resolved.path)))
-    })
+    walked.map_err(|error| Stop::Failure(describe(&error, &opened.text_of(&resolved.path))))
 }
 
 fn show(
@@ -121,10 +140,14 @@ impl Tests {
         let time = |name: &str, text: &Option<String>| {
             let Some(text) = text else { return Ok(None) };
             when::parse(text, &ctx.zone).map(Some).ok_or_else(|| {
-                usage(format!("--{name} {text}: expected a time such as 2026-11-18T03:00 or 3d"))
+                usage(format!(
+                    "--{name} {text}: expected a time such as 2026-11-18T03:00 or 3d"
+                ))
             })
         };
-        let regexes = RegexSetBuilder::new(&args.regex).size_limit(1 << 20).build();
+        let regexes = RegexSetBuilder::new(&args.regex)
+            .size_limit(1 << 20)
+            .build();
         Ok(Self {
             names: globs(&[(&args.name, false), (&args.iname, true)], true)?,
             paths: globs(&[(&args.path, false)], false)?,
@@ -132,19 +155,38 @@ impl Tests {
                 true => None,
                 false => Some(regexes.map_err(|error| usage(format!("--regex: {error}")))?),
             },
-            sizes: args.size.iter().map(|text| size(text)).collect::<Result<_, _>>()?,
+            sizes: args
+                .size
+                .iter()
+                .map(|text| size(text))
+                .collect::<Result<_, _>>()?,
             newer: time("newer", &args.newer)?,
             older: time("older", &args.older)?,
-            kinds: args.kinds.iter().map(|text| kind(text)).collect::<Result<_, _>>()?,
+            kinds: args
+                .kinds
+                .iter()
+                .map(|text| kind(text))
+                .collect::<Result<_, _>>()?,
         })
     }
 
     fn hold(&self, path: &[u8], metadata: &Metadata) -> bool {
         let os = OsStr::from_bytes;
-        self.names.as_ref().is_none_or(|names| names.is_match(os(name_of(path))))
-            && self.paths.as_ref().is_none_or(|paths| paths.is_match(os(path)))
-            && self.regexes.as_ref().is_none_or(|regexes| regexes.is_match(path))
-            && self.sizes.iter().all(|(order, size)| metadata.size.cmp(size) == *order)
+        self.names
+            .as_ref()
+            .is_none_or(|names| names.is_match(os(name_of(path))))
+            && self
+                .paths
+                .as_ref()
+                .is_none_or(|paths| paths.is_match(os(path)))
+            && self
+                .regexes
+                .as_ref()
+                .is_none_or(|regexes| regexes.is_match(path))
+            && self
+                .sizes
+                .iter()
+                .all(|(order, size)| metadata.size.cmp(size) == *order)
             && self.newer.is_none_or(|time| metadata.mtime > time)
             && self.older.is_none_or(|time| metadata.mtime < time)
             && (self.kinds.is_empty() || self.kinds.contains(&metadata.kind))
@@ -171,7 +213,10 @@ fn globs(sets: &[(&Vec<String>, bool)], names: bool) -> Result<Option<GlobSet>, 
             builder.add(glob.map_err(|error| usage(format!("{pattern}: {error}")))?);
         }
     }
-    builder.build().map(Some).map_err(|error| usage(error.to_string()))
+    builder
+        .build()
+        .map(Some)
+        .map_err(|error| usage(error.to_string()))
 }
 
 fn size(text: &str) -> Result<(Ordering, u64), Failure> {
@@ -195,8 +240,11 @@ fn size(text: &str) -> Result<(Ordering, u64), Failure> {
     let size = shift
         .and_then(|shift| 1_u64.checked_shl(shift))
         .and_then(|unit| digits.parse::<u64>().ok()?.checked_mul(unit));
-    size.map(|size| (order, size))
-        .ok_or_else(|| usage(format!("--size {text}: expected a number such as 10M, +1G or -4k")))
+    size.map(|size| (order, size)).ok_or_else(|| {
+        usage(format!(
+            "--size {text}: expected a number such as 10M, +1G or -4k"
+        ))
+    })
 }
 
 fn kind(text: &str) -> Result<FileKind, Failure> {
@@ -208,7 +256,11 @@ fn kind(text: &str) -> Result<FileKind, Failure> {
         "b" | "block" => FileKind::BlockDevice,
         "p" | "fifo" => FileKind::Fifo,
         "s" | "socket" => FileKind::Socket,
-        _ => return Err(usage(format!("--type {text}: expected one of f d l c b p s"))),
+        _ => {
+            return Err(usage(format!(
+                "--type {text}: expected one of f d l c b p s"
+            )));
+        }
     })
 }
 
@@ -220,18 +272,29 @@ fn uid_of(view: &View, owner: &str) -> Result<u32, Failure> {
     let unknown = |why: String| {
         usage(format!("--owner {owner}: {why}")).hint("a number works without the guest's passwd")
     };
-    let passwd = view.resolve(b"/etc/passwd", true).and_then(|found| view.open(found.node));
+    let passwd = view
+        .resolve(b"/etc/passwd", true)
+        .and_then(|found| view.open(found.node));
     let source = passwd.map_err(|error| unknown(format!("the guest's passwd: {error}")))?;
     let len = flr_fs::bytes::clamp_usize(source.size().min(PASSWD_LEN_MAX), usize::MAX);
     let mut text = vec![0; len];
-    source.read_at(0, &mut text).map_err(|error| unknown(error.to_string()))?;
+    source
+        .read_at(0, &mut text)
+        .map_err(|error| unknown(error.to_string()))?;
     let uid = text.split(|byte| *byte == b'\n').find_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');
         let name = fields.next()?;
         let uid = std::str::from_utf8(fields.nth(1)?).ok()?;
-        (name == owner.as_bytes()).then(|| uid.parse().ok()).flatten()
+        (name == owner.as_bytes())
+            .then(|| uid.parse().ok())
+            .flatten()
     });
-    uid.ok_or_else(|| unknown(format!("the guest has no user {}", for_terminal(owner.as_bytes()))))
+    uid.ok_or_else(|| {
+        unknown(format!(
+            "the guest has no user {}",
+            for_terminal(owner.as_bytes())
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -250,7 +313,11 @@ mod tests {
 
     #[test]
     fn stars_cross_slashes_in_paths_only() {
-        let set = |text: &str, names| globs(&[(&vec![text.to_owned()], false)], names).unwrap().unwrap();
+        let set = |text: &str, names| {
+            globs(&[(&vec![text.to_owned()], false)], names)
+                .unwrap()
+                .unwrap()
+        };
         assert!(set("*.conf", true).is_match("a.conf"));
         assert!(set("/etc/*.conf", false).is_match("/etc/a/b.conf"));
         assert!(globs(&[(&vec!["[".to_owned()], false)], true).is_err());

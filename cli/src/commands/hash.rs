@@ -19,7 +19,9 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Hash) -> Outcome {
         return check(ctx, args, list);
     }
     ctx.for_each(&args.addresses.addresses, true, |ctx, opened| {
-        let Some(digest) = digest(ctx, args, opened)? else { return Ok(()) };
+        let Some(digest) = digest(ctx, args, opened)? else {
+            return Ok(());
+        };
         ctx.tally.done();
         let address = opened.address_of(&opened.target.resolved.path);
         if ctx.out.json {
@@ -51,15 +53,19 @@ fn digest(ctx: &mut Context<'_>, args: &Hash, opened: &Opened) -> Outcome<Option
 /// Compares files with the hashes of a list. With an address, the list's names are paths in it, or the
 /// file itself if it is one; without, they are addresses.
 fn check(ctx: &mut Context<'_>, args: &Hash, list: &Path) -> Outcome {
-    let text = std::fs::read_to_string(list)
-        .map_err(|error| Failure::new(Exit::Usage, format!("--check {}: {error}", list.display())))?;
+    let text = std::fs::read_to_string(list).map_err(|error| {
+        Failure::new(Exit::Usage, format!("--check {}: {error}", list.display()))
+    })?;
     let mut opener = Opener::new(ctx.global);
     let base = match args.addresses.addresses.as_slice() {
         [] => None,
         operands => opener.addresses(operands)?.into_iter().next(),
     };
     let mut mismatches = 0_u64;
-    for (number, line) in (1_u64..).zip(text.lines()).filter(|(_, line)| !line.is_empty()) {
+    for (number, line) in (1_u64..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.is_empty())
+    {
         let Some((expected, name)) = line.split_once([' ', '\t']) else {
             let what = format!("{}:{number}: expected a hash and a name", list.display());
             return Err(Failure::new(Exit::Usage, what).into());
@@ -79,7 +85,9 @@ fn check(ctx: &mut Context<'_>, args: &Hash, list: &Path) -> Outcome {
                 continue;
             }
         };
-        let Some(found) = digest(ctx, args, &opened)? else { continue };
+        let Some(found) = digest(ctx, args, &opened)? else {
+            continue;
+        };
         let same = found.eq_ignore_ascii_case(expected);
         if same {
             ctx.tally.done();
@@ -90,12 +98,18 @@ fn check(ctx: &mut Context<'_>, args: &Hash, list: &Path) -> Outcome {
         let shown = for_terminal(address.to_string().as_bytes());
         if ctx.out.json {
             let word = if same { "ok" } else { "mismatch" };
-            let value = json!({"address": shown, "status": word, "expected": expected, "found": found});
+            let value =
+                json!({"address": shown, "status": word, "expected": expected, "found": found});
             ctx.out.message("status", &value)?;
         } else {
-            ctx.out.line(&format!("{shown}: {}", if same { "OK" } else { "FAILED" }))?;
+            ctx.out
+                .line(&format!("{shown}: {}", if same { "OK" } else { "FAILED" }))?;
         }
     }
     // A wrong hash outranks everything else: it is what was asked about.
-    Ok(if mismatches > 0 { Exit::Mismatch } else { ctx.tally.exit() })
+    Ok(if mismatches > 0 {
+        Exit::Mismatch
+    } else {
+        ctx.tally.exit()
+    })
 }

@@ -24,8 +24,15 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
         if resolved.metadata.kind != FileKind::Directory {
             let path = &resolved.path;
             let mut page = Page::new(args);
-            return match show(ctx, args, opened, path, resolved.node, &resolved.metadata, &mut page)
-            {
+            return match show(
+                ctx,
+                args,
+                opened,
+                path,
+                resolved.node,
+                &resolved.metadata,
+                &mut page,
+            ) {
                 Ok(()) => page.print(ctx, args),
                 Err(stop) => Err(stop),
             };
@@ -33,7 +40,8 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
         if several && !ctx.out.json && !args.null {
             let gap = if first { "" } else { "\n" };
             first = false;
-            ctx.out.line(&format!("{gap}{}:", opened.text_of(&resolved.path)))?;
+            ctx.out
+                .line(&format!("{gap}{}:", opened.text_of(&resolved.path)))?;
         }
         list(ctx, args, opened)
     })
@@ -43,24 +51,42 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
 fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
     let resolved = &opened.target.resolved;
     let view = &opened.target.opened.view;
-    let base = if resolved.path == b"/" { &[][..] } else { resolved.path.as_slice() };
+    let base = if resolved.path == b"/" {
+        &[][..]
+    } else {
+        resolved.path.as_slice()
+    };
     let order = |view: &View, listing: &Listing| ordered(view, listing, args);
-    let depth_max = if args.recursive { args.depth.unwrap_or(usize::MAX) } else { 1 };
+    let depth_max = if args.recursive {
+        args.depth.unwrap_or(usize::MAX)
+    } else {
+        1
+    };
     let mut page = Page::new(args);
     let mut stop = None;
     let walked = walk(view, resolved.node, Some(&order), &mut |step| {
         let (below, outcome) = match step {
             Step::Leave { .. } => return Next::Continue,
-            Step::Node { path, node, metadata } => {
+            Step::Node {
+                path,
+                node,
+                metadata,
+            } => {
                 let full = [base, path].concat();
-                (path.to_vec(), show(ctx, args, opened, &full, node, &metadata, &mut page))
+                (
+                    path.to_vec(),
+                    show(ctx, args, opened, &full, node, &metadata, &mut page),
+                )
             }
             Step::Failed { path, error } => {
                 let full = [base, path].concat();
                 let address = opened.text_of(if full.is_empty() { b"/" } else { &full });
                 // Where the rows of a page are held back, they come before the message.
                 let printed = page.print(ctx, args);
-                (path.to_vec(), printed.and_then(|()| ctx.fail_with(&address, &error)))
+                (
+                    path.to_vec(),
+                    printed.and_then(|()| ctx.fail_with(&address, &error)),
+                )
             }
         };
         if let Err(reason) = outcome {
@@ -68,7 +94,11 @@ fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
             return Next::Stop;
         }
         let depth = below.iter().filter(|byte| **byte == b'/').count();
-        if depth >= depth_max { Next::Skip } else { Next::Continue }
+        if depth >= depth_max {
+            Next::Skip
+        } else {
+            Next::Continue
+        }
     });
     if let Some(stop) = stop {
         return Err(stop);
@@ -92,7 +122,11 @@ fn show(
 ) -> Outcome<()> {
     ctx.tally.done();
     if ctx.out.json {
-        let extras = Extras { xattrs: args.xattrs, streams: false, hash: args.hash };
+        let extras = Extras {
+            xattrs: args.xattrs,
+            streams: false,
+            hash: args.hash,
+        };
         let (map, errors) = node::json(opened, path, node, metadata, extras);
         ctx.out.message("node", &map)?;
         for error in errors {
@@ -108,7 +142,11 @@ fn show(
     } else {
         node::name_of(path)
     };
-    let name = if name.is_empty() { node::name_of(path) } else { name };
+    let name = if name.is_empty() {
+        node::name_of(path)
+    } else {
+        name
+    };
     if args.null && !args.long {
         return ctx.out.null_terminated(name);
     }
@@ -146,7 +184,10 @@ struct Page {
 impl Page {
     fn new(args: &Ls) -> Self {
         // A recursive listing has no natural pages; it is to flow.
-        Self { rows: Vec::new(), rows_max: if args.recursive { 256 } else { 65_536 } }
+        Self {
+            rows: Vec::new(),
+            rows_max: if args.recursive { 256 } else { 65_536 },
+        }
     }
 
     fn print(&mut self, ctx: &mut Context<'_>, args: &Ls) -> Outcome<()> {
@@ -172,10 +213,17 @@ impl Page {
 
 /// The order in which a directory's entries are shown.
 fn ordered(view: &View, listing: &Listing, args: &Ls) -> Vec<usize> {
-    let name = |index: &usize| listing.get(*index).map(|entry| entry.name).unwrap_or_default();
+    let name = |index: &usize| {
+        listing
+            .get(*index)
+            .map(|entry| entry.name)
+            .unwrap_or_default()
+    };
     let metadata = |index: &usize| {
         // An entry that cannot be read has no size; its error is told when its turn comes.
-        listing.get(*index).and_then(|entry| view.metadata(entry.node).ok())
+        listing
+            .get(*index)
+            .and_then(|entry| view.metadata(entry.node).ok())
     };
     let mut order: Vec<usize> = (0..listing.len()).collect();
     match args.sort {

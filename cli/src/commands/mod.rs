@@ -41,7 +41,11 @@ impl Context<'_> {
         let addresses = opener.addresses(operands)?;
         let single = addresses.len() == 1;
         for address in &addresses {
-            match opener.open(address, follow_last || ends_in_slash(address), &mut self.out) {
+            match opener.open(
+                address,
+                follow_last || ends_in_slash(address),
+                &mut self.out,
+            ) {
                 Ok(opened) => each(self, &opened)?,
                 Err(failure) if single => return Err(failure.into()),
                 Err(failure) => self.fail(&address.to_string(), &failure)?,
@@ -77,5 +81,8 @@ impl Context<'_> {
 /// Whether the address's path ends in a slash, which stands for the directory behind a link.
 pub(crate) fn ends_in_slash(address: &Address) -> bool {
     use std::os::unix::ffi::OsStrExt;
-    address.locator.last().is_none_or(|(_, path)| path.as_bytes().ends_with(b"/"))
+    address
+        .locator
+        .last()
+        .is_none_or(|(_, path)| path.as_bytes().ends_with(b"/"))
 }

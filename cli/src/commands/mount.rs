@@ -62,7 +62,9 @@ fn announce(ctx: &mut Context<'_>, ready: &Ready) -> Outcome<()> {
         return ctx.out.message("session", &value);
     }
     let point = ready.mount_point.display();
-    ctx.out.note(&format!("mounted at {point}; to take it away: flr umount {point}"));
+    ctx.out.note(&format!(
+        "mounted at {point}; to take it away: flr umount {point}"
+    ));
     Ok(())
 }
 
@@ -78,7 +80,9 @@ fn exit_of(code: u8) -> Exit {
         Exit::Busy,
         Exit::Denied,
     ];
-    all.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Failed)
+    all.into_iter()
+        .find(|exit| exit.code() == code)
+        .unwrap_or(Exit::Failed)
 }
 
 /// Serves the mount in this process.
@@ -117,7 +121,10 @@ fn serve_here(ctx: &mut Context<'_>, args: &Mount) -> Outcome<End> {
     }
     if resolved.node != opened.target.opened.view.root() {
         let what = format!("{address}: only a whole view can be mounted, not a directory in it");
-        let whole = Address { locator: Locator::None, ..address.clone() };
+        let whole = Address {
+            locator: Locator::None,
+            ..address.clone()
+        };
         return Err(Failure::new(Exit::Usage, what)
             .hint(format!("flr mount {whole} {}", dir.display()))
             .into());
@@ -146,7 +153,10 @@ fn operands(ctx: &Context<'_>, args: &Mount) -> Outcome<(Address, PathBuf)> {
         (Some(dir), None) if ctx.global.from.is_some() => (Vec::new(), PathBuf::from(dir)),
         _ => return Err(usage().into()),
     };
-    let address = Opener::new(ctx.global).addresses(&operands)?.into_iter().next();
+    let address = Opener::new(ctx.global)
+        .addresses(&operands)?
+        .into_iter()
+        .next();
     Ok((address.ok_or_else(usage)?, dir))
 }
 
@@ -161,7 +171,7 @@ fn options(
         mount_point,
         address: address.to_string(),
         images: opener.files(address),
-        state_dirs: vec![registry.dir().to_owned()],
+        state_dirs: Vec::new(),
         allow_other: args.allow_other,
         uid: None,
         gid: None,
@@ -171,9 +181,10 @@ fn options(
     for option in &args.options {
         let (key, value) = option.split_once('=').unwrap_or((option, ""));
         let number = || {
-            value.parse().map(Some).map_err(|_| {
-                Failure::new(Exit::Usage, format!("-o {option}: expected a number"))
-            })
+            value
+                .parse()
+                .map(Some)
+                .map_err(|_| Failure::new(Exit::Usage, format!("-o {option}: expected a number")))
         };
         match key {
             "uid" => options.uid = number()?,
@@ -201,7 +212,12 @@ fn failure_of(error: &Error) -> Failure {
         ErrorKind::Timeout | ErrorKind::Failed => Exit::Failed,
         ErrorKind::Unavailable => Exit::Unsupported,
     };
-    Failure { exit, message: error.to_string(), hint: error.hint.clone(), code: None }
+    Failure {
+        exit,
+        message: error.to_string(),
+        hint: error.hint.clone(),
+        code: None,
+    }
 }
 
 /// Runs `umount`.
@@ -214,7 +230,10 @@ pub(crate) fn umount(ctx: &mut Context<'_>, args: &Umount) -> Outcome {
     let outcomes = if args.all {
         unmount_all(&options).map_err(|error| failure_of(&error))?
     } else {
-        args.dirs.iter().map(|dir: &PathBuf| unmount(Path::new(dir), &options)).collect()
+        args.dirs
+            .iter()
+            .map(|dir: &PathBuf| unmount(Path::new(dir), &options))
+            .collect()
     };
     let single = outcomes.len() == 1;
     for outcome in outcomes {

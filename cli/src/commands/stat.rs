@@ -27,9 +27,18 @@ struct Extent {
 
 fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
     let resolved = &opened.target.resolved;
-    let extras = Extras { xattrs: true, streams: true, hash: None };
-    let (mut map, mut errors) =
-        node::json(opened, &resolved.path, resolved.node, &resolved.metadata, extras);
+    let extras = Extras {
+        xattrs: true,
+        streams: true,
+        hash: None,
+    };
+    let (mut map, mut errors) = node::json(
+        opened,
+        &resolved.path,
+        resolved.node,
+        &resolved.metadata,
+        extras,
+    );
     let (extents, more) = match extents(opened) {
         Ok(found) => found,
         Err(error) => {
@@ -70,7 +79,11 @@ fn extents(opened: &Opened) -> Result<(Vec<Extent>, bool), flr_recover::Error> {
             return Ok((extents, true));
         }
         let segment = source.segment_at(offset..source.size())?;
-        extents.push(Extent { offset, len: segment.len, kind: segment.kind });
+        extents.push(Extent {
+            offset,
+            len: segment.len,
+            kind: segment.kind,
+        });
         offset = offset.saturating_add(segment.len);
     }
     Ok((extents, false))
@@ -108,7 +121,10 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool)
     if let Some(rdev) = metadata.rdev {
         lines.push(format!(" Device: {}:{}", rdev.major, rdev.minor));
     }
-    lines.push(format!("  Inode: {}  Links: {}", metadata.inode, metadata.nlink));
+    lines.push(format!(
+        "  Inode: {}  Links: {}",
+        metadata.inode, metadata.nlink
+    ));
     lines.push(format!(
         " Access: {:04o} {}  Uid: {}  Gid: {}",
         metadata.mode,
@@ -132,13 +148,19 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool)
     for name in view.xattr_names(resolved.node).unwrap_or_default() {
         if let Ok(Some(value)) = view.xattr(resolved.node, &name) {
             let text = for_terminal(&value);
-            lines.push(format!("  Xattr: {} = {text}", for_terminal(name.as_bytes())));
+            lines.push(format!(
+                "  Xattr: {} = {text}",
+                for_terminal(name.as_bytes())
+            ));
         }
     }
     for extent in extents {
         let (kind, at) = words(extent.kind);
         let at = at.map(|at| format!(" at {at:#x}")).unwrap_or_default();
-        lines.push(format!(" Extent: {:#x}+{:#x} {kind}{at}", extent.offset, extent.len));
+        lines.push(format!(
+            " Extent: {:#x}+{:#x} {kind}{at}",
+            extent.offset, extent.len
+        ));
     }
     if more {
         lines.push(format!(" Extent: … (more than {EXTENT_COUNT_MAX})"));

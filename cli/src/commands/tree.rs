@@ -13,13 +13,19 @@ use flr_recover::{Listing, View};
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Tree) -> Outcome {
-    ctx.for_each(&args.addresses.addresses, true, |ctx, opened| draw(ctx, args, opened))
+    ctx.for_each(&args.addresses.addresses, true, |ctx, opened| {
+        draw(ctx, args, opened)
+    })
 }
 
 fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
     let resolved = &opened.target.resolved;
     let view = &opened.target.opened.view;
-    let base = if resolved.path == b"/" { &[][..] } else { resolved.path.as_slice() };
+    let base = if resolved.path == b"/" {
+        &[][..]
+    } else {
+        resolved.path.as_slice()
+    };
     if !ctx.out.json {
         ctx.out.line(&opened.text_of(&resolved.path))?;
     }
@@ -31,7 +37,10 @@ fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
     let depth_max = args.depth.unwrap_or(usize::MAX);
     let (mut dirs, mut files) = (0_u64, 0_u64);
     // Whether the directory at each level has more entries to come is known from its listing.
-    let mut left: Vec<usize> = vec![view.listing(resolved.node).map_or(0, |listing| listing.len())];
+    let mut left: Vec<usize> = vec![
+        view.listing(resolved.node)
+            .map_or(0, |listing| listing.len()),
+    ];
     let mut stop = None;
     let walked = walk(view, resolved.node, Some(&order), &mut |step| {
         let outcome = match step {
@@ -50,7 +59,11 @@ fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
                 let address = opened.text_of(if full.is_empty() { b"/" } else { &full });
                 ctx.fail_with(&address, &error)
             }
-            Step::Node { path, node, metadata } => {
+            Step::Node {
+                path,
+                node,
+                metadata,
+            } => {
                 let depth = path.iter().filter(|byte| **byte == b'/').count();
                 left.truncate(depth);
                 if let Some(left) = left.last_mut() {
@@ -96,21 +109,35 @@ fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
         return Err(Stop::Failure(crate::open::describe(&error, &address)));
     }
     if !ctx.out.json {
-        ctx.out.line(&format!("\n{dirs} directories, {files} files"))?;
+        ctx.out
+            .line(&format!("\n{dirs} directories, {files} files"))?;
     }
     Ok(())
 }
 
 fn branches(left: &[usize]) -> String {
-    let Some((last, above)) = left.split_last() else { return String::new() };
-    let mut line: String =
-        above.iter().map(|left| if *left > 0 { "│   " } else { "    " }).collect();
-    line += if *last > 0 { "├── " } else { "└── " };
+    let Some((last, above)) = left.split_last() else {
+        return String::new();
+    };
+    let mut line: String = above
+        .iter()
+        .map(|left| if *left > 0 { "│   " } else { "    " })
+        .collect();
+    line += if *last > 0 {
+        "├── "
+    } else {
+        "└── "
+    };
     line
 }
 
 fn by_name(listing: &Listing) -> Vec<usize> {
-    let name = |index: &usize| listing.get(*index).map(|entry| entry.name).unwrap_or_default();
+    let name = |index: &usize| {
+        listing
+            .get(*index)
+            .map(|entry| entry.name)
+            .unwrap_or_default()
+    };
     let mut order: Vec<usize> = (0..listing.len()).collect();
     order.sort_by(|a, b| name(a).cmp(name(b)));
     order

@@ -5,7 +5,6 @@ use crate::args::Cli;
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome};
 use clap::CommandFactory;
-use flr_fs::format::Format;
 use flr_fs::registry::{FILESYSTEMS, LAYERS};
 use serde_json::json;
 use std::path::Path;
@@ -24,7 +23,11 @@ pub(crate) fn version(ctx: &mut Context<'_>) -> Outcome {
         return Ok(Exit::Done);
     }
     ctx.out.line(&format!("flr {version}"))?;
-    ctx.out.line(&format!("reads: {}; {}", layers.join(" "), filesystems.join(" ")))?;
+    ctx.out.line(&format!(
+        "reads: {}; {}",
+        layers.join(" "),
+        filesystems.join(" ")
+    ))?;
     Ok(Exit::Done)
 }
 

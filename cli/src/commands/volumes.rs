@@ -28,7 +28,10 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Addresses) -> Outcome {
         };
         let object = match &address.locator {
             Locator::None => address.clone(),
-            _ => Address { locator: Locator::None, ..address.clone() },
+            _ => Address {
+                locator: Locator::None,
+                ..address.clone()
+            },
         };
         show(ctx, &object, &point)?;
     }
@@ -41,7 +44,10 @@ fn point_of(
     address: &Address,
     ctx: &mut Context<'_>,
 ) -> Result<std::sync::Arc<Point>, crate::output::Failure> {
-    let nested = address.locator.steps().is_some_and(|(_, steps)| !steps.nested.is_empty());
+    let nested = address
+        .locator
+        .steps()
+        .is_some_and(|(_, steps)| !steps.nested.is_empty());
     if nested {
         return Ok(opener.open(address, true, &mut ctx.out)?.target.point);
     }
@@ -65,8 +71,12 @@ struct Row {
 }
 
 fn show(ctx: &mut Context<'_>, object: &Address, point: &Point) -> Outcome<()> {
-    let rows: Vec<_> =
-        point.tree().volumes().iter().flat_map(|node| rows_of(object, point, node)).collect();
+    let rows: Vec<_> = point
+        .tree()
+        .volumes()
+        .iter()
+        .flat_map(|node| rows_of(object, point, node))
+        .collect();
     // Nothing recognised at all is not a list of volumes but an answer of its own.
     for row in &rows {
         ctx.tally.done();
@@ -101,7 +111,11 @@ fn whole_failure(point: &Point) -> Option<Error> {
 
 /// The rows of one volume: its own, and one for each filesystem that has an address of its own.
 fn rows_of(object: &Address, point: &Point, node: &VolumeNode) -> Vec<Row> {
-    let places: Vec<_> = point.places().iter().filter(|place| place.volume == node.id).collect();
+    let places: Vec<_> = point
+        .places()
+        .iter()
+        .filter(|place| place.volume == node.id)
+        .collect();
     let own = places.iter().find(|place| place.address == node.address);
     let mut row = Row {
         address: at_volume(object, &node.address),
@@ -130,24 +144,27 @@ fn rows_of(object: &Address, point: &Point, node: &VolumeNode) -> Vec<Row> {
     if let Some(place) = own {
         describe_filesystem(&mut row, place);
     }
-    let others = places.iter().filter(|place| place.address != node.address).map(|place| {
-        let mut row = Row {
-            address: at_volume(object, &place.address),
-            name: place.address.clone(),
-            kind: "filesystem",
-            size: node.volume.size,
-            label: None,
-            uuid: None,
-            filesystem: None,
-            os: None,
-            state: None,
-            unsupported: None,
-            type_name: None,
-            notes: Vec::new(),
-        };
-        describe_filesystem(&mut row, place);
-        row
-    });
+    let others = places
+        .iter()
+        .filter(|place| place.address != node.address)
+        .map(|place| {
+            let mut row = Row {
+                address: at_volume(object, &place.address),
+                name: place.address.clone(),
+                kind: "filesystem",
+                size: node.volume.size,
+                label: None,
+                uuid: None,
+                filesystem: None,
+                os: None,
+                state: None,
+                unsupported: None,
+                type_name: None,
+                notes: Vec::new(),
+            };
+            describe_filesystem(&mut row, place);
+            row
+        });
     let others: Vec<_> = others.collect();
     std::iter::once(row).chain(others).collect()
 }
@@ -179,9 +196,15 @@ fn row_json(row: &Row) -> Map<String, Value> {
     optional("uuid", row.uuid.clone());
     optional("filesystem", row.filesystem.clone());
     optional("os", row.os.clone());
-    optional("state", row.state.as_ref().map(|state| state.words().to_owned()));
+    optional(
+        "state",
+        row.state.as_ref().map(|state| state.words().to_owned()),
+    );
     optional("type", row.type_name.clone());
-    optional("unsupported", row.unsupported.as_ref().map(ToString::to_string));
+    optional(
+        "unsupported",
+        row.unsupported.as_ref().map(ToString::to_string),
+    );
     if !row.notes.is_empty() {
         map.insert("notes".into(), row.notes.clone().into());
     }
@@ -193,7 +216,8 @@ fn print(ctx: &mut Context<'_>, rows: &[Row]) -> Outcome<()> {
     let mut table = vec![head];
     for row in rows {
         let shown = |text: &Option<String>| {
-            text.as_ref().map_or_else(|| "-".to_owned(), |text| for_terminal(text.as_bytes()))
+            text.as_ref()
+                .map_or_else(|| "-".to_owned(), |text| for_terminal(text.as_bytes()))
         };
         let content = match (&row.filesystem, &row.unsupported) {
             (Some(filesystem), _) => filesystem.clone(),
@@ -206,7 +230,10 @@ fn print(ctx: &mut Context<'_>, rows: &[Row]) -> Outcome<()> {
             size_text(row.size),
             content,
             shown(&row.label),
-            row.state.as_ref().map_or("-", |state| state.words()).to_owned(),
+            row.state
+                .as_ref()
+                .map_or("-", |state| state.words())
+                .to_owned(),
             shown(&row.os),
         ]);
     }
@@ -221,7 +248,13 @@ fn print(ctx: &mut Context<'_>, rows: &[Row]) -> Outcome<()> {
             .iter()
             .zip(widths)
             .enumerate()
-            .map(|(i, (cell, n))| if i == 2 { format!("{cell:>n$}") } else { format!("{cell:<n$}") })
+            .map(|(i, (cell, n))| {
+                if i == 2 {
+                    format!("{cell:>n$}")
+                } else {
+                    format!("{cell:<n$}")
+                }
+            })
             .collect();
         ctx.out.line(cells.join("  ").trim_end())?;
     }
@@ -231,7 +264,8 @@ fn print(ctx: &mut Context<'_>, rows: &[Row]) -> Outcome<()> {
             ctx.out.warn(&format!("{name}: {error}"));
         }
         for note in &row.notes {
-            ctx.out.note(&format!("{name}: {}", for_terminal(note.as_bytes())));
+            ctx.out
+                .note(&format!("{name}: {}", for_terminal(note.as_bytes())));
         }
     }
     Ok(())
