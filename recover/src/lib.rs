@@ -1,12 +1,15 @@
 //! An opened point in time: its volumes, the guest's own view of them, paths, walking, copying out.
 
 pub mod address;
+pub mod copy;
 pub mod error;
 pub mod fstab;
 pub mod guest;
 pub mod listing;
 pub mod point;
 pub mod shown;
+#[cfg(test)]
+mod testing;
 pub mod view;
 pub mod volumes;
 pub mod walk;

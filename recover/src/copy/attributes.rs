@@ -1,0 +1,205 @@
+//! Owner, mode, extended attributes and times, in this order: a change of owner takes set-id bits
+//! and capabilities away, and everything changes times.
+
+use super::CopyOptions;
+use super::report::{Item, Tally, Warning};
+use super::run::Run;
+use super::temp::TempEntry;
+use crate::view::ViewNode;
+use flr_fs::{FileKind, Metadata, Timestamp, XattrName};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::io;
+
+const SET_ID_BITS: u32 = 0o6000;
+const CAPABILITIES: &[u8] = b"security.capability";
+
+/// What attributes are set on.
+enum Target<'a> {
+    /// A file or directory open for more than its path.
+    Open(BorrowedFd<'a>),
+    /// A link, device or FIFO: these are not opened, since a device or FIFO would notice.
+    Entry(&'a TempEntry<'a>),
+}
+
+impl Run<'_> {
+    /// Attributes of a file or directory that is open.
+    pub(super) fn set_attributes(
+        &self,
+        item: &Item,
+        fd: impl AsFd,
+        node: ViewNode,
+        metadata: &Metadata,
+    ) {
+        self.set_all(item, &Target::Open(fd.as_fd()), node, metadata);
+    }
+
+    /// Attributes of a link, device or FIFO that has been created just now.
+    pub(super) fn set_entry_attributes(
+        &self,
+        item: &Item,
+        entry: &TempEntry<'_>,
+        node: ViewNode,
+        metadata: &Metadata,
+    ) {
+        self.set_all(item, &Target::Entry(entry), node, metadata);
+    }
+
+    fn set_all(&self, item: &Item, target: &Target<'_>, node: ViewNode, metadata: &Metadata) {
+        let mut owner_kept = true;
+        if self.options.owner
+            && let Err(error) = target.set_owner(metadata)
+        {
+            owner_kept = false;
+            self.tally.warning(item, &Warning::Owner(error));
+        }
+        if metadata.kind != FileKind::Symlink {
+            let mode = permitted_mode(self.options, &self.tally, item, metadata, owner_kept);
+            if let Err(error) = target.set_mode(mode) {
+                self.tally.warning(item, &Warning::Mode(error));
+            }
+        }
+        if self.options.xattrs {
+            self.set_xattrs(item, target, node, owner_kept);
+        }
+        if self.options.times
+            && let Err(error) = target.set_times(metadata)
+        {
+            self.tally.warning(item, &Warning::Times(error));
+        }
+    }
+
+    fn set_xattrs(&self, item: &Item, target: &Target<'_>, node: ViewNode, owner_kept: bool) {
+        let names = match self.view.xattr_names(node) {
+            Ok(names) => names,
+            Err(error) => {
+                let unreadable = Warning::XattrUnreadable { name: None, error };
+                return self.tally.warning(item, &unreadable);
+            }
+        };
+        for name in names {
+            if name.as_bytes() == CAPABILITIES && !(self.options.set_id && owner_kept) {
+                self.tally.warning(item, &Warning::CapabilitiesStripped);
+                continue;
+            }
+            self.set_xattr(item, target, node, &name);
+        }
+    }
+
+    fn set_xattr(&self, item: &Item, target: &Target<'_>, node: ViewNode, name: &XattrName) {
+        match self.view.xattr(node, name) {
+            Ok(Some(value)) => {
+                if let Err(source) = target.set_xattr(name.as_bytes(), &value) {
+                    let name = name.as_bytes().to_vec();
+                    self.tally.warning(item, &Warning::Xattr { name, source });
+                }
+            }
+            // A name without a value, which no attribute is.
+            Ok(None) => {}
+            Err(error) => {
+                let name = Some(name.as_bytes().to_vec());
+                self.tally
+                    .warning(item, &Warning::XattrUnreadable { name, error });
+            }
+        }
+    }
+}
+
+/// The mode that the copy gets. Set-id bits on a file would lend the rights of whoever owns the copy
+/// to a program that came out of an image.
+fn permitted_mode(
+    options: &CopyOptions,
+    tally: &Tally<'_>,
+    item: &Item,
+    metadata: &Metadata,
+    owner_kept: bool,
+) -> u32 {
+    let mode = metadata.mode & 0o7777;
+    let set_id = mode & SET_ID_BITS;
+    let is_dir = metadata.kind == FileKind::Directory;
+    if set_id == 0 || is_dir || (options.set_id && owner_kept) {
+        return mode;
+    }
+    tally.warning(item, &Warning::SetIdStripped(set_id));
+    mode & !SET_ID_BITS
+}
+
+impl Target<'_> {
+    fn set_owner(&self, metadata: &Metadata) -> io::Result<()> {
+        // The all-ones id means "leave as it is" to the kernel; as an id it is not valid.
+        let uid = (metadata.uid != u32::MAX).then(|| Uid::from_raw(metadata.uid));
+        let gid = (metadata.gid != u32::MAX).then(|| Gid::from_raw(metadata.gid));
+        match self {
+            Self::Open(fd) => rustix::fs::fchown(fd, uid, gid)?,
+            Self::Entry(entry) => {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                rustix::fs::chownat(entry.directory(), entry.name(), uid, gid, flags)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_mode(&self, mode: u32) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(mode);
+        match self {
+            Self::Open(fd) => rustix::fs::fchmod(fd, mode)?,
+            Self::Entry(entry) => {
+                // There is no chmod that does not follow links before Linux 6.6. A descriptor that
+                // only names the node is not followed further.
+                let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let fd = rustix::fs::openat(entry.directory(), entry.name(), flags, Mode::empty())?;
+                let stat = rustix::fs::fstat(&fd)?;
+                if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink() {
+                    return Err(Errno::LOOP.into());
+                }
+                rustix::fs::chmod(proc_path(&fd), mode)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
+        let flags = XattrFlags::empty();
+        match self {
+            Self::Open(fd) => rustix::fs::fsetxattr(fd, name, value, flags)?,
+            Self::Entry(entry) => {
+                // The directory is the open one; the last component is not followed.
+                let mut path = proc_path(entry.directory());
+                path.push("/");
+                path.push(entry.name());
+                rustix::fs::lsetxattr(path, name, value, flags)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_times(&self, metadata: &Metadata) -> io::Result<()> {
+        let times = Timestamps {
+            last_access: timespec(metadata.atime),
+            last_modification: timespec(metadata.mtime),
+        };
+        match self {
+            Self::Open(fd) => rustix::fs::futimens(fd, &times)?,
+            Self::Entry(entry) => {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                rustix::fs::utimensat(entry.directory(), entry.name(), &times, flags)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn proc_path(fd: impl AsFd) -> OsString {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()).into()
+}
+
+fn timespec(time: Timestamp) -> Timespec {
+    Timespec {
+        tv_sec: time.seconds,
+        // Values above mean "now" and "leave as it is" to the kernel.
+        tv_nsec: time.nanoseconds.min(999_999_999).into(),
+    }
+}

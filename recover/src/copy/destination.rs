@@ -1,0 +1,274 @@
+//! The destination as open directories: every step goes from an open directory to a single name in
+//! it, and no step follows a link.
+//!
+//! A path that was checked is worth nothing a moment later, when somebody has put a link in its
+//! place. An open directory cannot be swapped.
+
+use super::run::write_error;
+use crate::error::{Error, Result};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Longest name of a directory entry on Linux, in bytes.
+const NAME_BYTES_MAX: usize = 255;
+
+/// A directory of the host that is copied into.
+#[derive(Clone, Debug)]
+pub struct DestinationDir {
+    directory: Directory,
+    path: PathBuf,
+}
+
+impl DestinationDir {
+    /// Opens an existing directory. Links in `path` are followed: it is the user's own.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn open(path: &Path) -> Result<Self> {
+        // O_PATH: nothing is ever listed, and a directory may be writable without being readable.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let named = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        let directory = rustix::fs::open(named, flags, Mode::empty())
+            .map_err(io::Error::from)
+            .and_then(|fd| Directory::new(fd, None))
+            .map_err(|error| write_error(path, error))?;
+        Ok(Self {
+            directory,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Opens a directory, creating it if it is missing. What it lies in must exist.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn create(path: &Path) -> Result<Self> {
+        match rustix::fs::mkdir(path, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
+            Ok(()) | Err(Errno::EXIST) => Self::open(path),
+            Err(errno) => Err(write_error(path, errno.into())),
+        }
+    }
+
+    /// The path it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+/// An open directory. Cheap to clone; the clones share one descriptor.
+#[derive(Clone, Debug)]
+pub(super) struct Directory {
+    fd: Arc<OwnedFd>,
+    identity: Identity,
+    sync: bool,
+}
+
+/// Which inode, as the host numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+impl Identity {
+    pub(super) const fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        }
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Directory {
+    fn new(fd: OwnedFd, parent: Option<&Self>) -> io::Result<Self> {
+        let identity = Identity::of(&rustix::fs::fstat(&fd)?);
+        let sync = match parent {
+            Some(parent) if parent.identity.device == identity.device => parent.sync,
+            _ => reports_errors_late(&fd),
+        };
+        Ok(Self {
+            fd: Arc::new(fd),
+            identity,
+            sync,
+        })
+    }
+
+    pub(super) const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Whether a file must be synced for its write errors to be seen.
+    pub(super) const fn must_sync(&self) -> bool {
+        self.sync
+    }
+
+    /// Opens the directory `name` in this one. A link in its place is an error.
+    pub(super) fn open_child(&self, name: &EntryName) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let name = name.as_os_str();
+        let fd = match rustix::fs::openat2(self, name, flags, Mode::empty(), resolve) {
+            // Before Linux 5.6. For a single name O_NOFOLLOW says the same.
+            Err(Errno::NOSYS) => rustix::fs::openat(self, name, flags, Mode::empty()),
+            opened => opened,
+        }?;
+        Self::new(fd, Some(self))
+    }
+
+    /// Creates the directory `name`, closed to everybody else until its real mode is set.
+    pub(super) fn make_child(&self, name: &EntryName) -> io::Result<()> {
+        Ok(rustix::fs::mkdirat(self, name.as_os_str(), Mode::RWXU)?)
+    }
+
+    /// What stands under `name`, itself and not what it links to.
+    pub(super) fn stat(&self, name: &EntryName) -> io::Result<Option<Stat>> {
+        match rustix::fs::statat(self, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Bytes that can still be written. `None` where the filesystem does not say.
+    pub(super) fn bytes_free(&self) -> Option<u64> {
+        let stat = rustix::fs::fstatvfs(self).ok()?;
+        if stat.f_blocks == 0 {
+            return None;
+        }
+        let blocks = if rustix::process::geteuid().is_root() {
+            stat.f_bfree
+        } else {
+            stat.f_bavail
+        };
+        Some(blocks.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// Whether `write` may succeed on this filesystem although the bytes will find no room.
+///
+/// Local filesystems reserve space in `write`. Network and FUSE filesystems may say so only in
+/// `close`, whose error Rust cannot see, or in `fsync`, which waits for the same.
+fn reports_errors_late(fd: &OwnedFd) -> bool {
+    /// ext, XFS, btrfs, tmpfs, ramfs, F2FS, overlay, ZFS, bcachefs, FAT, exFAT, ntfs3.
+    const LOCAL: [u64; 12] = [
+        0xef53,
+        0x5846_5342,
+        0x9123_683e,
+        0x0102_1994,
+        0x8584_58f6,
+        0xf2f5_2010,
+        0x794c_7630,
+        0x2fc1_2fc1,
+        0xca45_1a4e,
+        0x4d44,
+        0x2011_bab0,
+        0x7366_746e,
+    ];
+    let kind = rustix::fs::fstatfs(fd).map(|stat| u64::try_from(stat.f_type));
+    !matches!(kind, Ok(Ok(kind)) if LOCAL.contains(&kind))
+}
+
+/// A name that is one component of a path: no slash, no NUL, not `.` or `..`, short enough.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct EntryName(OsString);
+
+impl EntryName {
+    /// Checks a shown name. One that is too long is shortened, with a hash of the whole to tell it
+    /// from others with the same beginning.
+    pub(super) fn new(name: &[u8]) -> Result<Self> {
+        let bad = matches!(name, b"" | b"." | b"..") || name.iter().any(|b| matches!(b, b'/' | 0));
+        if bad {
+            let shown = crate::shown::for_terminal(name);
+            return Err(Error::Usage(format!("\"{shown}\" cannot name a file")));
+        }
+        Ok(Self(OsString::from_vec(shortened(name))))
+    }
+
+    pub(super) fn as_os_str(&self) -> &OsStr {
+        &self.0
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+fn shortened(name: &[u8]) -> Vec<u8> {
+    if name.len() <= NAME_BYTES_MAX {
+        return name.to_vec();
+    }
+    let suffix = format!("~{:016x}", fnv1a(name));
+    let room = NAME_BYTES_MAX.saturating_sub(suffix.len());
+    let mut kept = name.get(..room).unwrap_or(name);
+    // Not in the middle of a character, if these are characters.
+    if std::str::from_utf8(name).is_ok() {
+        while let [rest @ .., _] = kept
+            && std::str::from_utf8(kept).is_err()
+        {
+            kept = rest;
+        }
+    }
+    [kept, suffix.as_bytes()].concat()
+}
+
+/// FNV-1a, 64 bits: the same name gets the same suffix in every version. Two names made to collide
+/// are not mixed up: the second one finds its place taken and fails.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for name in [&b""[..], b".", b"..", b"a/b", b"/", b"a\0"] {
+            assert!(EntryName::new(name).is_err(), "{}", name.escape_ascii());
+        }
+        for name in [&b"..."[..], b".a", b"\xff", b"a\nb"] {
+            assert_eq!(EntryName::new(name).unwrap().as_bytes(), name);
+        }
+    }
+
+    #[test]
+    fn long_names_are_shortened_and_stay_apart() {
+        let long = "ä".repeat(300);
+        let one = EntryName::new(long.as_bytes()).unwrap();
+        let other = EntryName::new(format!("{long}x").as_bytes()).unwrap();
+        assert_ne!(one, other);
+        for name in [&one, &other] {
+            let text = std::str::from_utf8(name.as_bytes()).unwrap();
+            assert!(text.len() <= 255 && text.starts_with("ää") && text.contains('~'));
+        }
+        assert_eq!(
+            EntryName::new(&[b'a'; 255]).unwrap().as_bytes(),
+            [b'a'; 255]
+        );
+        let binary = EntryName::new(&[0xff; 256]).unwrap();
+        assert_eq!(binary.as_bytes().len(), 255);
+    }
+}

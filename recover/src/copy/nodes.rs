@@ -1,0 +1,73 @@
+//! Symbolic links, devices and FIFOs: recreated, never followed and never opened.
+
+use super::report::{Done, SkipReason};
+use super::run::{Outcome, Run, Task, Verdict};
+use super::temp::TempEntry;
+use crate::error::Result;
+use flr_fs::FileKind;
+use rustix::fs::FileType;
+
+impl Run<'_> {
+    /// Recreates a symbolic link with its target as stored, wherever that leads.
+    pub(super) fn copy_symlink(&self, task: &Task) {
+        self.tally.events().started(&task.item);
+        self.settle(&task.item, self.symlink(task));
+    }
+
+    fn symlink(&self, task: &Task) -> Result<Outcome> {
+        let verdict = self.judge(task)?;
+        if let Verdict::Keep(reason) = verdict {
+            return Ok(Outcome::Kept(reason));
+        }
+        let target = self.view.read_link(task.node)?;
+        let mut entry = TempEntry::symlink(&task.directory, self.names, &target)
+            .map_err(|error| task.failed(error))?;
+        self.finish_node(task, &mut entry, verdict, Done::Symlink)
+    }
+
+    /// Recreates a device node or FIFO if that is wanted, and reports it as skipped otherwise.
+    pub(super) fn copy_special(&self, task: &Task) {
+        self.tally.events().started(&task.item);
+        let kind = match task.metadata.kind {
+            FileKind::Fifo => FileType::Fifo,
+            FileKind::CharDevice => FileType::CharacterDevice,
+            FileKind::BlockDevice => FileType::BlockDevice,
+            FileKind::Socket | FileKind::File | FileKind::Directory | FileKind::Symlink => {
+                return self.tally.skipped(&task.item, SkipReason::Socket);
+            }
+        };
+        if !self.options.devices {
+            return self.tally.skipped(&task.item, SkipReason::Special);
+        }
+        self.settle(&task.item, self.special(task, kind));
+    }
+
+    fn special(&self, task: &Task, kind: FileType) -> Result<Outcome> {
+        let verdict = self.judge(task)?;
+        if let Verdict::Keep(reason) = verdict {
+            return Ok(Outcome::Kept(reason));
+        }
+        let device = task
+            .metadata
+            .rdev
+            .map_or(0, |device| rustix::fs::makedev(device.major, device.minor));
+        let mut entry = TempEntry::special(&task.directory, self.names, kind, device)
+            .map_err(|error| task.failed(error))?;
+        self.finish_node(task, &mut entry, verdict, Done::Special)
+    }
+
+    fn finish_node(
+        &self,
+        task: &Task,
+        entry: &mut TempEntry<'_>,
+        verdict: Verdict,
+        done: Done,
+    ) -> Result<Outcome> {
+        self.set_entry_attributes(&task.item, entry, task.node, &task.metadata);
+        let inode = self.inode_of(task, entry)?;
+        Ok(match self.publish(task, entry, inode, verdict)? {
+            Some(reason) => Outcome::Kept(reason),
+            None => Outcome::Done(done),
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! What all threads of one copy share, and how an entry gets into the destination.
+
+use super::content::check_cancel;
+use super::destination::{DestinationDir, Directory, EntryName};
+use super::links::LinkTable;
+use super::report::{Done, Item, KeepReason, Tally};
+use super::temp::{Publish, TempEntry, TempNames};
+use super::{CopyOptions, Overwrite};
+use crate::error::{Error, Result};
+use crate::view::{View, ViewNode};
+use flr_fs::{FileKind, Metadata, Timestamp};
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Times a name is looked at again because it appeared or went while it was being taken.
+const RACE_COUNT_MAX: u32 = 8;
+
+/// One call of the copier.
+pub(super) struct Run<'a> {
+    pub(super) view: &'a View,
+    pub(super) options: &'a CopyOptions,
+    pub(super) names: &'a TempNames,
+    pub(super) cancel: &'a AtomicBool,
+    pub(super) tally: Tally<'a>,
+    pub(super) links: LinkTable,
+    pub(super) root: &'a DestinationDir,
+}
+
+/// A directory of the destination that is being filled.
+#[derive(Debug)]
+pub(super) struct DirState {
+    pub(super) item: Item,
+    /// The way from the root of the destination, names with a slash behind each.
+    pub(super) relative: Vec<u8>,
+    /// Created by this copy: whatever stands in it was put there by this copy, or by an intruder.
+    pub(super) fresh: bool,
+    /// What its attributes come from. `None` for the directory that the user named.
+    pub(super) source: Option<(ViewNode, Metadata)>,
+    /// Files still to be put into it, and one for the walker while it is there.
+    pending: AtomicUsize,
+    /// Inodes that this copy put into it; only if it is not fresh.
+    placed: Mutex<HashSet<u64>>,
+}
+
+/// One entry that is to be created.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) dir: Arc<DirState>,
+    pub(super) directory: Directory,
+    pub(super) name: EntryName,
+    pub(super) item: Item,
+    pub(super) node: ViewNode,
+    pub(super) metadata: Metadata,
+}
+
+/// How an entry ended, if not with an error.
+#[derive(Clone, Copy)]
+pub(super) enum Outcome {
+    Done(Done),
+    Kept(KeepReason),
+}
+
+/// What is to be done about a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Create,
+    Replace,
+    Keep(KeepReason),
+}
+
+impl DirState {
+    pub(super) fn new(
+        item: Item,
+        relative: Vec<u8>,
+        fresh: bool,
+        source: Option<(ViewNode, Metadata)>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            item,
+            relative,
+            fresh,
+            source,
+            pending: AtomicUsize::new(1),
+            placed: Mutex::default(),
+        })
+    }
+
+    /// One more file will be put into it.
+    pub(super) fn retain(&self) {
+        self.pending.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn placed(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Run<'_> {
+    /// Whether there is no point in going on.
+    pub(super) fn is_over(&self) -> bool {
+        if check_cancel(self.cancel).is_err() {
+            self.tally.cancelled();
+            return true;
+        }
+        self.tally.is_stopped()
+    }
+
+    /// One file less is to be put into the directory, or the walker has left it. The last one sets
+    /// its attributes: every entry made in it would have changed its time, and may need a mode that
+    /// it is not to keep.
+    pub(super) fn release(&self, dir: &DirState, directory: &Directory) {
+        if dir.pending.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        if let Some((node, metadata)) = &dir.source {
+            self.set_attributes(&dir.item, directory, *node, metadata);
+            self.tally.finished(&dir.item, Done::Directory);
+        }
+    }
+
+    /// Reports how an entry ended.
+    pub(super) fn settle(&self, item: &Item, outcome: Result<Outcome>) {
+        match outcome {
+            Ok(Outcome::Done(done)) => self.tally.finished(item, done),
+            Ok(Outcome::Kept(reason)) => self.tally.kept(item, reason),
+            Err(error) => self.tally.failed(item, &error),
+        }
+    }
+
+    /// Looks at what stands under the name, and decides.
+    pub(super) fn judge(&self, task: &Task) -> Result<Verdict> {
+        if task.dir.fresh {
+            return Ok(Verdict::Create);
+        }
+        self.judge_anew(task).map_err(|error| task.failed(error))
+    }
+
+    fn judge_anew(&self, task: &Task) -> io::Result<Verdict> {
+        let Some(stat) = task.directory.stat(&task.name)? else {
+            return Ok(Verdict::Create);
+        };
+        if FileType::from_raw_mode(stat.st_mode).is_dir() {
+            return Err(Errno::ISDIR.into());
+        }
+        if task.dir.fresh || task.dir.placed().contains(&stat.st_ino) {
+            // Two names that this destination takes for one, or an intruder.
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "another entry took this name during the copy",
+            ));
+        }
+        Ok(match self.options.overwrite {
+            Overwrite::Always => Verdict::Replace,
+            Overwrite::Never => Verdict::Keep(KeepReason::Exists),
+            Overwrite::IfChanged if is_unchanged(&stat, &task.metadata) => {
+                Verdict::Keep(KeepReason::Unchanged)
+            }
+            Overwrite::IfNewer if task.metadata.mtime <= modified(&stat) => {
+                Verdict::Keep(KeepReason::NotOlder)
+            }
+            Overwrite::IfChanged | Overwrite::IfNewer => Verdict::Replace,
+        })
+    }
+
+    /// Gives a finished entry its final name, or leaves what has come to stand there meanwhile.
+    pub(super) fn publish(
+        &self,
+        task: &Task,
+        entry: &mut TempEntry<'_>,
+        inode: Option<u64>,
+        verdict: Verdict,
+    ) -> Result<Option<KeepReason>> {
+        let inode = if task.dir.fresh { None } else { inode };
+        if let Some(inode) = inode {
+            task.dir.placed().insert(inode);
+        }
+        let published = self.publish_as(task, entry, verdict);
+        if let Some(inode) = inode
+            && !matches!(published, Ok(None))
+        {
+            task.dir.placed().remove(&inode);
+        }
+        published.map_err(|error| task.failed(error))
+    }
+
+    fn publish_as(
+        &self,
+        task: &Task,
+        entry: &mut TempEntry<'_>,
+        mut verdict: Verdict,
+    ) -> io::Result<Option<KeepReason>> {
+        let mut races: u32 = 0;
+        loop {
+            let how = match verdict {
+                Verdict::Keep(reason) => return Ok(Some(reason)),
+                Verdict::Create => Publish::New,
+                Verdict::Replace => Publish::Replace,
+            };
+            match entry.publish(&task.name, how) {
+                Ok(()) => return Ok(None),
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists && races < RACE_COUNT_MAX =>
+                {
+                    races = races.saturating_add(1);
+                    verdict = self.judge_anew(task)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The inode of a new entry, where it is needed to tell it from others later.
+    pub(super) fn inode_of(&self, task: &Task, entry: &TempEntry<'_>) -> Result<Option<u64>> {
+        if task.dir.fresh {
+            return Ok(None);
+        }
+        let stat = entry.stat().map_err(|error| task.failed(error))?;
+        Ok(Some(stat.st_ino))
+    }
+
+    /// Opens a directory that this copy has been in, from the top.
+    pub(super) fn reopen(&self, relative: &[u8]) -> Result<Directory> {
+        let mut directory = self.root.directory().clone();
+        for name in relative
+            .split(|byte| *byte == b'/')
+            .filter(|name| !name.is_empty())
+        {
+            directory = directory
+                .open_child(&EntryName::new(name)?)
+                .map_err(|error| write_error(self.root.path(), error))?;
+        }
+        Ok(directory)
+    }
+}
+
+impl Task {
+    pub(super) fn failed(&self, error: impl Into<io::Error>) -> Error {
+        write_error(&self.item.destination, error.into())
+    }
+}
+
+pub(super) fn write_error(path: &Path, source: io::Error) -> Error {
+    Error::Write {
+        path: path.to_path_buf(),
+        source: Arc::new(source),
+    }
+}
+
+fn is_unchanged(stat: &Stat, metadata: &Metadata) -> bool {
+    let same_kind = match metadata.kind {
+        FileKind::File => FileType::RegularFile,
+        FileKind::Directory => FileType::Directory,
+        FileKind::Symlink => FileType::Symlink,
+        FileKind::CharDevice => FileType::CharacterDevice,
+        FileKind::BlockDevice => FileType::BlockDevice,
+        FileKind::Fifo => FileType::Fifo,
+        FileKind::Socket => FileType::Socket,
+    } == FileType::from_raw_mode(stat.st_mode);
+    same_kind
+        && u64::try_from(stat.st_size) == Ok(metadata.size)
+        && modified(stat) == metadata.mtime
+}
+
+fn modified(stat: &Stat) -> Timestamp {
+    Timestamp {
+        seconds: stat.st_mtime,
+        nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+    }
+}

@@ -1,0 +1,288 @@
+//! The walker's side of a copy: makes the directories, hands the files on.
+//!
+//! It stands in a stack of open directories, one per level, and goes down only by opening a single
+//! name in the one on top. Only the last levels stay open: a tree may be thousands deep, and a
+//! process has a thousand descriptors.
+
+use super::destination::{Directory, EntryName, Identity};
+use super::report::{Item, Warning};
+use super::run::{DirState, Run, Task, write_error};
+use crate::error::{Error, Result};
+use crate::view::ViewNode;
+use crate::walk::{Next, Step, walk};
+use flr_fs::{FileKind, Metadata};
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Levels kept open, counted from the deepest; the first one is always open as well.
+const OPEN_LEVEL_COUNT: usize = 64;
+
+/// Where regular files go to be copied.
+pub(super) type Queue<'a> = dyn Fn(Task) + 'a;
+
+/// A node of the source that is to be copied.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Its path in the view.
+    pub(super) path: Vec<u8>,
+    pub(super) node: ViewNode,
+    pub(super) metadata: Metadata,
+}
+
+/// The walker.
+pub(super) struct TreeCopy<'r, 'a> {
+    run: &'r Run<'a>,
+    queue: &'r Queue<'r>,
+    levels: Vec<Level>,
+}
+
+struct Level {
+    state: Arc<DirState>,
+    name: Option<EntryName>,
+    identity: Identity,
+    directory: Option<Directory>,
+}
+
+impl<'r, 'a> TreeCopy<'r, 'a> {
+    pub(super) fn new(run: &'r Run<'a>, queue: &'r Queue<'r>) -> Self {
+        let directory = run.root.directory().clone();
+        let item = Item {
+            source: Vec::new(),
+            destination: run.root.path().to_path_buf(),
+            kind: Some(FileKind::Directory),
+            size: 0,
+        };
+        Self {
+            run,
+            queue,
+            levels: vec![Level {
+                state: DirState::new(item, Vec::new(), false, None),
+                name: None,
+                identity: directory.identity(),
+                directory: Some(directory),
+            }],
+        }
+    }
+
+    /// Copies one node under `name` into the directory on top, with all that is below it.
+    pub(super) fn copy_node(&mut self, found: Found, name: &[u8]) {
+        if self.run.is_over() {
+            return;
+        }
+        let base = self.levels.len();
+        let (path, node) = (found.path.clone(), found.node);
+        if self.take(found, name) == Next::Continue && self.levels.len() > base {
+            self.copy_entries(&path, node);
+        }
+    }
+
+    /// Copies the entries of the directory `node` into the one on top, and leaves that.
+    pub(super) fn copy_entries(&mut self, path: &[u8], node: ViewNode) {
+        let base = self.levels.len();
+        let prefix = path.strip_suffix(b"/").unwrap_or(path).to_vec();
+        let walked = walk(self.run.view, node, None, &mut |step| {
+            self.visit(&prefix, base, step)
+        });
+        if let Err(error) = walked {
+            let item = self.item(path.to_vec(), None, Some(FileKind::Directory), 0);
+            self.run.tally.failed(&item, &error);
+        }
+        self.leave_to(0);
+    }
+
+    fn visit(&mut self, prefix: &[u8], base: usize, step: Step<'_>) -> Next {
+        if self.run.is_over() {
+            return Next::Stop;
+        }
+        match step {
+            Step::Node {
+                path,
+                node,
+                metadata,
+            } => {
+                // One slash per level: the entries of the start have one.
+                let depth = path.iter().filter(|byte| **byte == b'/').count();
+                self.leave_to(base.saturating_add(depth).saturating_sub(1));
+                let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                let path = [prefix, path].concat();
+                let found = Found {
+                    path,
+                    node,
+                    metadata,
+                };
+                self.take(found, name)
+            }
+            // Levels are left when something follows: a directory that could not be entered has a
+            // level as well, and no such step.
+            Step::Leave { .. } => Next::Continue,
+            Step::Failed { path, error } => {
+                let item = Item {
+                    source: [prefix, path].concat(),
+                    destination: PathBuf::new(),
+                    kind: None,
+                    size: 0,
+                };
+                self.run.tally.failed(&item, &error);
+                Next::Continue
+            }
+        }
+    }
+
+    /// Starts one node. `Continue` goes into it, if it is a directory.
+    fn take(&mut self, found: Found, name: &[u8]) -> Next {
+        let (kind, size) = (found.metadata.kind, found.metadata.size);
+        let entry_name = EntryName::new(name);
+        let shown = entry_name.as_ref().map_or(name, EntryName::as_bytes);
+        let item = self.item(found.path, Some(shown), Some(kind), size);
+        let (entry_name, directory) = match (entry_name, self.top_directory()) {
+            (Ok(entry_name), Ok(directory)) => (entry_name, directory),
+            (Err(error), _) | (_, Err(error)) => {
+                self.run.tally.failed(&item, &error);
+                return Next::Skip;
+            }
+        };
+        if entry_name.as_bytes() != name {
+            let shortened = Warning::NameShortened(entry_name.as_bytes().to_vec());
+            self.run.tally.warning(&item, &shortened);
+        }
+        let Some(level) = self.levels.last() else {
+            return Next::Stop;
+        };
+        let task = Task {
+            dir: Arc::clone(&level.state),
+            directory,
+            name: entry_name,
+            item,
+            node: found.node,
+            metadata: found.metadata,
+        };
+        match kind {
+            FileKind::Directory => return self.enter(task),
+            FileKind::File => {
+                task.dir.retain();
+                (self.queue)(task);
+            }
+            FileKind::Symlink => self.run.copy_symlink(&task),
+            FileKind::CharDevice | FileKind::BlockDevice | FileKind::Fifo | FileKind::Socket => {
+                self.run.copy_special(&task);
+            }
+        }
+        Next::Continue
+    }
+
+    /// Creates a directory, or enters the one that stands there.
+    fn enter(&mut self, task: Task) -> Next {
+        self.run.tally.events().started(&task.item);
+        let (directory, fresh) = match open_or_create(&task) {
+            Ok(entered) => entered,
+            Err(error) => {
+                let error = task.failed(error);
+                self.run.tally.failed(&task.item, &error);
+                return Next::Skip;
+            }
+        };
+        let relative = [&task.dir.relative, task.name.as_bytes(), b"/"].concat();
+        let source = Some((task.node, task.metadata));
+        self.levels.push(Level {
+            state: DirState::new(task.item, relative, fresh, source),
+            name: Some(task.name),
+            identity: directory.identity(),
+            directory: Some(directory),
+        });
+        let deepest = self.levels.len().saturating_sub(1);
+        if let Some(index) = deepest.checked_sub(OPEN_LEVEL_COUNT)
+            && index > 0
+            && let Some(level) = self.levels.get_mut(index)
+        {
+            level.directory = None;
+        }
+        Next::Continue
+    }
+
+    /// Leaves directories until `count` levels are left.
+    fn leave_to(&mut self, count: usize) {
+        while self.levels.len() > count {
+            let directory = self.top_directory();
+            let Some(level) = self.levels.pop() else {
+                return;
+            };
+            match directory {
+                Ok(directory) => self.run.release(&level.state, &directory),
+                Err(error) => self.run.tally.failed(&level.state.item, &error),
+            }
+        }
+    }
+
+    /// The directory on top, opened again from the first level if it had been closed.
+    fn top_directory(&mut self) -> Result<Directory> {
+        let gone = || Error::Usage("no directory is open".into());
+        let top = self.levels.len().checked_sub(1).ok_or_else(gone)?;
+        if let Some(directory) = self.levels.get(top).and_then(|l| l.directory.clone()) {
+            return Ok(directory);
+        }
+        let mut directory = self.run.root.directory().clone();
+        for (index, level) in self.levels.iter_mut().enumerate() {
+            let Some(name) = &level.name else {
+                continue;
+            };
+            let opened = directory.open_child(name).and_then(|opened| {
+                // Somebody has put another directory in its place.
+                let same = opened.identity() == level.identity;
+                same.then_some(opened).ok_or_else(|| Errno::STALE.into())
+            });
+            directory =
+                opened.map_err(|error| write_error(&level.state.item.destination, error))?;
+            if top.saturating_sub(index) < OPEN_LEVEL_COUNT {
+                level.directory = Some(directory.clone());
+            }
+        }
+        Ok(directory)
+    }
+
+    fn item(
+        &self,
+        source: Vec<u8>,
+        name: Option<&[u8]>,
+        kind: Option<FileKind>,
+        size: u64,
+    ) -> Item {
+        let top = self
+            .levels
+            .last()
+            .map(|level| &level.state.item.destination);
+        let mut destination = top.cloned().unwrap_or_default();
+        if let Some(name) = name {
+            destination.push(OsStr::from_bytes(name));
+        }
+        Item {
+            source,
+            destination,
+            kind,
+            size,
+        }
+    }
+}
+
+/// Opens the directory of that name in the destination; `true` if it had to be created.
+fn open_or_create(task: &Task) -> io::Result<(Directory, bool)> {
+    let fresh = match task.directory.make_child(&task.name) {
+        Ok(()) => true,
+        // In a directory of our own, nothing may be there before us.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !task.dir.fresh => false,
+        Err(error) => return Err(error),
+    };
+    let directory = task.directory.open_child(&task.name)?;
+    if !fresh {
+        let mode = Mode::from_raw_mode(rustix::fs::fstat(&directory)?.st_mode);
+        if !mode.contains(Mode::RWXU) {
+            // A copy made before as this user. If it is not ours to change, the first entry says so.
+            let _unchanged = rustix::fs::fchmod(&directory, mode | Mode::RWXU);
+        }
+    }
+    Ok((directory, fresh))
+}
