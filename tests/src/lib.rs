@@ -1,1 +1,13 @@
-//! Placeholder.
+//! What the tests share: images and their golden trees, sources with faults, and the tools of the
+//! machine they run on.
+
+pub mod compare;
+pub mod fault;
+pub mod golden;
+pub mod image;
+pub mod require;
+
+pub use compare::{Rules, compare};
+pub use fault::{Counting, Flaky, Truncated};
+pub use golden::{Expect, Golden, Node, VolumeRow};
+pub use image::{FileSource, image};
