@@ -213,9 +213,21 @@ fn identify(
     };
     let (depth, prefix) = (node.depth.saturating_add(1), node.child_prefix.clone());
     let may_be_container = node.volume.may_be_container;
-    let (candidates, mut notes, mut contents) = probe_all(source.as_ref(), layers, drivers);
+    let (mut candidates, mut notes, mut contents) = probe_all(source.as_ref(), layers, drivers);
     if candidates.is_empty() && contents.is_empty() {
         contents.extend(name_only(source.as_ref(), may_be_container));
+    }
+    let unknown = |content: &Content| matches!(content.opened, Opened::Failed(Error::Io { .. }));
+    if candidates.is_empty() && contents.iter().all(unknown) {
+        let mut copies = drivers.iter().copied();
+        candidates.extend(
+            copies
+                .find(|driver| driver.probe_copies(source.as_ref()).is_some())
+                .map(Candidate::Driver),
+        );
+        if !candidates.is_empty() {
+            contents.clear();
+        }
     }
 
     let mut children = Vec::new();

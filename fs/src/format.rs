@@ -21,6 +21,13 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// # Errors
     /// Only if the source cannot be read. Bytes that make no sense are `Ok(None)`.
     fn probe(&self, source: &dyn ByteSource) -> Result<Option<Match>>;
+
+    /// Whether copies of the format's structures are there although its beginning is gone. Asked only
+    /// where no probe recognised anything, so it may read more: a few dozen blocks. What cannot be
+    /// read counts as not there.
+    fn probe_copies(&self, _source: &dyn ByteSource) -> Option<Match> {
+        None
+    }
 }
 
 /// How sure a probe is.

@@ -35,7 +35,10 @@ pub enum Device {
         number: u32,
     },
     /// A bind mount of a directory.
-    Bind,
+    Bind {
+        /// Whether what is mounted below the directory comes along.
+        recursive: bool,
+    },
     /// Something else below `/dev`: a logical volume, a by-id link.
     Other,
 }
@@ -74,7 +77,7 @@ const NOT_ON_DISK: &[&[u8]] = &[
 ];
 
 /// The lines that mount something from a disk, in an order in which every mount point exists when its
-/// turn comes.
+/// turn comes: bind mounts last, since they show what the others mount.
 #[must_use]
 pub fn parse(text: &[u8]) -> Vec<Entry> {
     let mut entries: Vec<_> = text
@@ -82,11 +85,9 @@ pub fn parse(text: &[u8]) -> Vec<Entry> {
         .filter_map(entry)
         .collect();
     entries.sort_by_key(|entry| {
-        entry
-            .mount_point
-            .iter()
-            .filter(|byte| **byte == b'/')
-            .count()
+        let is_bind = matches!(entry.device, Device::Bind { .. });
+        let slashes = entry.mount_point.iter().filter(|byte| **byte == b'/');
+        (is_bind, slashes.count())
     });
     entries
 }
@@ -107,7 +108,8 @@ fn entry(line: &[u8]) -> Option<Entry> {
         return None;
     }
     let device = if has(b"bind") || has(b"rbind") {
-        Device::Bind
+        let recursive = has(b"rbind");
+        Device::Bind { recursive }
     } else {
         device(&spelled)?
     };
@@ -196,7 +198,7 @@ mod tests {
         let text = br#"
 # comment
 UUID=aaaa-1 / ext4 errors=remount-ro 0 1
-LABEL="my data" /srv/deep/er ext4 defaults 0 2
+LABEL="my data" /not/a/blank/in/quotes ext4 defaults 0 2
 LABEL=my\040data	/srv\040x	ext4
 PARTUUID=12-02 /boot ext4 defaults
 /dev/sdb3 /data xfs defaults
@@ -222,8 +224,7 @@ tmpfs /tmp tmpfs
             ("/nv", Device::Partition { disk: 1, number: 2 }),
             ("/var", Device::Other),
             ("/home", Device::Uuid(b"bbbb".to_vec())),
-            ("/export", Device::Bind),
-            ("/srv/deep/er", Device::Label(b"my".to_vec())),
+            ("/export", Device::Bind { recursive: false }),
         ]
         .map(|(path, device)| (path.to_owned(), device));
         assert_eq!(got, expected);

@@ -7,7 +7,7 @@
 use crate::error::{Ambiguous, Error, Result};
 use crate::fstab::{self, Device};
 use crate::shown::for_terminal;
-use crate::view::View;
+use crate::view::{View, ViewNode};
 use crate::volumes::Place;
 use flr_fs::{Code, FileKind, Filesystem, Tree, VolumeId, VolumeNode};
 use std::sync::Arc;
@@ -135,12 +135,6 @@ fn join_fstab(guest: &mut Guest, tree: &Tree, places: &[Place], root: &Place) {
             for_terminal(&entry.mount_point),
             for_terminal(&entry.spelled),
         );
-        if entry.device == Device::Bind {
-            guest
-                .notes
-                .push(format!("the bind mount of {what} at {at} is not shown"));
-            continue;
-        }
         let dir = match guest.view.resolve(&entry.mount_point, true) {
             Ok(dir) if dir.metadata.kind == FileKind::Directory => dir.node,
             Ok(_) | Err(Error::NotFound(_)) => {
@@ -156,6 +150,10 @@ fn join_fstab(guest: &mut Guest, tree: &Tree, places: &[Place], root: &Place) {
                 continue;
             }
         };
+        if let Device::Bind { recursive } = entry.device {
+            bind(guest, &entry.spelled, dir, recursive, &at);
+            continue;
+        }
         match find(tree, places, &entry.device) {
             Target::Place(place) if place.address == root.address => {
                 guest
@@ -172,6 +170,28 @@ fn join_fstab(guest: &mut Guest, tree: &Tree, places: &[Place], root: &Place) {
                 let detail = format!("{what} belongs here, which is not on this disk");
                 guest.view.join_broken(dir, absent(codes::ABSENT, detail));
             }
+        }
+    }
+}
+
+/// Shows the directory `from` a second time at `dir`.
+fn bind(guest: &mut Guest, from: &[u8], dir: ViewNode, recursive: bool, at: &str) {
+    let what = for_terminal(from);
+    let bound = match guest.view.resolve(from, true) {
+        Ok(source) if source.metadata.kind == FileKind::Directory => {
+            guest.view.bind(dir, source.node)
+        }
+        Ok(_) => Err(flr_fs::Request::NotADirectory.into()),
+        Err(error) => Err(error),
+    };
+    match bound {
+        Ok(()) if recursive => guest.notes.push(format!(
+            "{what} is shown again at {at}, without what is mounted below it"
+        )),
+        Ok(()) => {}
+        Err(error) => {
+            let detail = format!("{what} belongs here as well: {error}");
+            guest.view.join_broken(dir, absent(codes::ABSENT, detail));
         }
     }
 }
@@ -224,7 +244,7 @@ fn find<'a>(tree: &Tree, places: &'a [Place], device: &Device) -> Target<'a> {
         Device::Partition { disk, number } => by_volume(&|node| {
             node.volume.name == format!("part/{number}") && disk_index(tree, node.id) == Some(*disk)
         }),
-        Device::Bind | Device::Other => Target::Absent,
+        Device::Bind { .. } | Device::Other => Target::Absent,
     }
 }
 

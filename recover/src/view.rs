@@ -81,11 +81,33 @@ impl View {
     /// # Errors
     /// [`Error::TooDeep`] past 65 535 filesystems.
     pub fn join(&mut self, at: ViewNode, filesystem: Arc<dyn Filesystem>) -> Result<()> {
+        let node = filesystem.root();
+        self.join_dir(at, filesystem, node)
+    }
+
+    /// Joins the directory `from` at the directory `at`, as a bind mount does: what is joined below
+    /// `from` does not come along.
+    ///
+    /// # Errors
+    /// As [`View::join`].
+    pub fn bind(&mut self, at: ViewNode, from: ViewNode) -> Result<()> {
+        // The same filesystem under an index of its own. So its nodes are not those of the other
+        // place: a walk sees both, and nothing can be bound below itself.
+        let filesystem = Arc::clone(self.filesystem(from)?);
+        self.join_dir(at, filesystem, from.node)
+    }
+
+    fn join_dir(
+        &mut self,
+        at: ViewNode,
+        filesystem: Arc<dyn Filesystem>,
+        node: NodeId,
+    ) -> Result<()> {
         let index = u16::try_from(self.filesystems.len())
             .map_err(|_| Error::TooDeep("more than 65535 filesystems in one view".into()))?;
         let root = ViewNode {
             filesystem: index,
-            node: filesystem.root(),
+            node,
         };
         self.filesystems.push(filesystem);
         self.joins.insert(at, Join::To(root));

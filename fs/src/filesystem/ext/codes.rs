@@ -18,6 +18,8 @@ codes! {
     SUPERBLOCK_CHECKSUM = "ext4.superblock.checksum";
     /// The filesystem is larger than the bytes there are.
     SUPERBLOCK_SIZE = "ext4.superblock.size";
+    /// The first superblock is damaged and a copy of it is used.
+    SUPERBLOCK_BACKUP = "ext4.superblock.backup";
     /// An incompatible feature that is not read.
     FEATURE = "ext4.feature";
     /// The device holds only the journal of another filesystem.
@@ -32,6 +34,10 @@ codes! {
     GROUP_CHECKSUM = "ext4.group.checksum";
     /// A group's inode table lies outside of the filesystem.
     GROUP_TABLE = "ext4.group.table";
+    /// A group's descriptor is damaged and a copy of it is used.
+    GROUP_BACKUP = "ext4.group.backup";
+    /// Group descriptors that could not be read.
+    GROUP_READ = "ext4.group.read";
     /// An inode number that the filesystem cannot have.
     INODE_NUMBER = "ext4.inode.number";
     /// An inode's checksum does not fit.

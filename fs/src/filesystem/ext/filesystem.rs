@@ -8,8 +8,8 @@ use super::features::{compat, incompat, names, ro_compat};
 use super::group::Groups;
 use super::inode::{BLOCK_AREA_LEN, Inode, flags};
 use super::runs::Runs;
-use super::superblock::{PRIMARY_OFFSET, ROOT_INODE, SIZE, Superblock};
-use super::{block_map, extent, xattr};
+use super::superblock::{PRIMARY_OFFSET, ROOT_INODE, Superblock};
+use super::{backup, block_map, extent, xattr};
 use crate::bytes::{clamp_usize, len_u64, uuid_text};
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
@@ -39,22 +39,40 @@ impl ExtFilesystem {
     /// # Errors
     /// A superblock that makes no sense, an unknown feature, a log that would have to be replayed.
     pub(super) fn open(source: &Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Result<Self> {
-        let mut raw = [0; SIZE];
-        source.read_at(PRIMARY_OFFSET, &mut raw)?;
-        let sb = Superblock::parse(&raw, PRIMARY_OFFSET)?;
+        let (sb, copy) = backup::read(source.as_ref(), ctx.checksums)?;
         check_features(&sb)?;
         let state = journal_state(&sb, ctx.replay)?;
-        let (groups, mut notes) = Groups::read(source.as_ref(), &sb, ctx.checksums)?;
+        let (groups, group_notes) = Groups::read(source.as_ref(), &sb, ctx.checksums);
+        let from_copy = copy.is_some();
+        let mut notes: Vec<_> = copy.into_iter().chain(group_notes).collect();
         notes.extend(oddities(&sb, source.size()));
         let info = describe(&sb, state, notes);
         let maps = Cache::new(ctx.limits.cache_bytes);
         let disk = Disk::new(Arc::clone(source), sb, ctx.limits.clone(), ctx.checksums);
-        Ok(Self {
+        let mut filesystem = Self {
             disk: Arc::new(disk),
             groups,
             maps,
             info,
-        })
+        };
+        // Copies of the superblock do not tell whether the journal holds changes; the journal does.
+        if from_copy && filesystem.journal_holds_changes()? {
+            filesystem.info.state = dirty(&filesystem.disk.sb, ctx.replay)?;
+        }
+        Ok(filesystem)
+    }
+
+    /// Whether the journal's own superblock names a first transaction (`s_start`).
+    fn journal_holds_changes(&self) -> Result<bool> {
+        let sb = &self.disk.sb;
+        if sb.feature_compat & compat::HAS_JOURNAL == 0 || sb.journal_inode == 0 {
+            return Ok(false);
+        }
+        let at = self.groups.inode_at(sb, sb.journal_inode)?;
+        let inode = Inode::read_any(&self.disk, sb.journal_inode, at)?;
+        let mut s_start = [0; 4];
+        self.content(&inode)?.read_at(0x1c, &mut s_start)?;
+        Ok(s_start != [0; 4])
     }
 
     fn inode(&self, node: NodeId) -> Result<Inode> {
@@ -294,6 +312,11 @@ fn journal_state(sb: &Superblock, policy: ReplayPolicy) -> Result<FsState> {
     if !sb.has(incompat::RECOVER) {
         return Ok(FsState::Clean);
     }
+    dirty(sb, policy)
+}
+
+/// What becomes of a filesystem whose journal holds changes.
+fn dirty(sb: &Superblock, policy: ReplayPolicy) -> Result<FsState> {
     match policy {
         ReplayPolicy::Ignore => Ok(FsState::NotReplayed),
         ReplayPolicy::Replay => {
@@ -312,7 +335,9 @@ fn oddities(sb: &Superblock, source_size: u64) -> Vec<Fault> {
         note(codes::SUPERBLOCK_SIZE, detail);
     }
     let journal = sb.feature_compat & compat::HAS_JOURNAL != 0;
-    if sb.state & 0x1 == 0 && !journal {
+    // Copies are written when the filesystem is made, and know nothing of how it was left.
+    let first = sb.at == PRIMARY_OFFSET;
+    if first && sb.state & 0x1 == 0 && !journal {
         note(
             codes::STATE,
             "not unmounted cleanly, and there is no journal".into(),

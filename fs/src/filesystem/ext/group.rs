@@ -22,6 +22,9 @@ const READ_LEN_MAX: u64 = 1 << 20;
 /// Notes of one kind that are kept; a table of garbage would give one per group.
 const NOTE_COUNT_MAX: usize = 16;
 
+/// Descriptors in a row for which copies are looked for in vain. A table of garbage is given up.
+const COPY_MISS_MAX: usize = 64;
+
 /// Where the inode tables lie.
 #[derive(Debug)]
 pub(super) struct Groups {
@@ -30,61 +33,23 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Reads all descriptors. A damaged one costs only its own group and is noted.
-    ///
-    /// # Errors
-    /// Those of the source.
+    /// Reads all descriptors. A damaged one is replaced by its copy; without one it costs only its own
+    /// group. Either way it is noted.
     pub(super) fn read(
         source: &dyn ByteSource,
         sb: &Superblock,
         checksums: ChecksumPolicy,
-    ) -> Result<(Self, Vec<Fault>)> {
-        let count = clamp_usize(sb.group_count(), usize::MAX);
-        // Bounded by what is there: a claim of 2^32 groups on a small disk ends at its last byte.
-        let fits = source
-            .size()
-            .checked_div(u64::from(sb.descriptor_size))
-            .unwrap_or(0);
-        let mut groups = Self {
-            tables: Vec::with_capacity(count.min(clamp_usize(fits, 1 << 19))),
+    ) -> (Self, Vec<Fault>) {
+        let mut reader = Reader {
+            source,
+            sb,
+            checksums,
+            notes: Vec::new(),
+            misses: 0,
         };
-        let mut notes = Vec::new();
-        let per_block = sb
-            .block_size
-            .checked_div(u32::from(sb.descriptor_size))
-            .unwrap_or(1);
-        let mut index = 0_u64;
-        while groups.tables.len() < count {
-            let (block, blocks) = contiguous(sb, index);
-            let left = len_u64(count.saturating_sub(groups.tables.len()));
-            let wanted = left.div_ceil(u64::from(per_block)).min(blocks);
-            let room = READ_LEN_MAX
-                .checked_div(u64::from(sb.block_size))
-                .unwrap_or(1);
-            let wanted = wanted.min(room).max(1);
-            let at = sb.byte_of(block);
-            let mut bytes = vec![0; clamp_usize(sb.byte_of(wanted), usize::MAX)];
-            source.read_at(at, &mut bytes)?;
-            let mut at = at;
-            for raw in bytes.chunks_exact(usize::from(sb.descriptor_size)) {
-                if groups.tables.len() == count {
-                    break;
-                }
-                let group = len_u64(groups.tables.len());
-                match parse(sb, group, raw, at, checksums) {
-                    Ok(table) => groups.tables.push(Some(table)),
-                    Err(fault) => {
-                        groups.tables.push(None);
-                        if notes.len() < NOTE_COUNT_MAX {
-                            notes.push(fault);
-                        }
-                    }
-                }
-                at = at.saturating_add(u64::from(sb.descriptor_size));
-            }
-            index = index.saturating_add(wanted);
-        }
-        Ok((groups, notes))
+        let tables = reader.all();
+        let notes = reader.notes;
+        (Self { tables }, notes)
     }
 
     /// Byte offset of an inode.
@@ -101,17 +66,159 @@ impl Groups {
         let index = index.ok_or_else(outside)?;
         let group = index.checked_div(sb.inodes_per_group).ok_or_else(outside)?;
         let within = index.checked_rem(sb.inodes_per_group).ok_or_else(outside)?;
-        let table = self
-            .tables
-            .get(clamp_usize(group.into(), usize::MAX))
-            .ok_or_else(outside)?;
-        let Some(table) = table else {
-            let detail = format!("the descriptor of group {group}, inode {inode}'s, is damaged");
+        let Some(Some(table)) = self.tables.get(clamp_usize(group.into(), usize::MAX)) else {
+            let detail =
+                format!("the descriptor of group {group}, inode {inode}'s, is damaged or missing");
             return Err(Error::corrupt(codes::GROUP_TABLE, sb.at, detail));
         };
         let offset = u64::from(within).saturating_mul(u64::from(sb.inode_size));
         Ok(sb.byte_of(*table).saturating_add(offset))
     }
+}
+
+/// Reads the table of descriptors.
+struct Reader<'a> {
+    source: &'a dyn ByteSource,
+    sb: &'a Superblock,
+    checksums: ChecksumPolicy,
+    notes: Vec<Fault>,
+    misses: usize,
+}
+
+impl Reader<'_> {
+    fn all(&mut self) -> Vec<Option<u64>> {
+        let sb = self.sb;
+        let count = clamp_usize(sb.group_count(), usize::MAX);
+        let per_block = per_block(sb);
+        // Bounded by what is there: a claim of 2^32 groups on a small disk ends at its last byte.
+        let fits = self.source.size().checked_div(sb.descriptor_size.into());
+        let room = clamp_usize(fits.unwrap_or(0), 1 << 19);
+        let mut tables = Vec::with_capacity(count.min(room));
+        let mut index = 0_u64;
+        while tables.len() < count {
+            let (block, blocks) = contiguous(sb, index);
+            let left = len_u64(count.saturating_sub(tables.len()));
+            let room = READ_LEN_MAX.checked_div(sb.block_size.into()).unwrap_or(1);
+            let wanted = left.div_ceil(per_block).min(blocks).min(room).max(1);
+            let at = sb.byte_of(block);
+            if at >= self.source.size() && index > 0 {
+                // Nothing but errors from here on; groups without an entry here have no inodes.
+                let detail = format!("{} of {count} groups are there", tables.len());
+                self.note(Fault::new(codes::GROUP_READ, at, detail));
+                break;
+            }
+            match self.bytes(at, sb.byte_of(wanted)) {
+                Ok(bytes) => self.take(&bytes, at, count, &mut tables),
+                // One bad sector must not cost the blocks around it.
+                Err(_) if wanted > 1 => {
+                    for block in (block..).take(clamp_usize(wanted, usize::MAX)) {
+                        self.take_block(sb.byte_of(block), count, &mut tables);
+                    }
+                }
+                Err(_) => self.take_block(at, count, &mut tables),
+            }
+            index = index.saturating_add(wanted);
+        }
+        tables
+    }
+
+    fn bytes(&self, at: u64, len: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; clamp_usize(len, usize::MAX)];
+        self.source.read_at(at, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn note(&mut self, fault: Fault) {
+        if self.notes.len() < NOTE_COUNT_MAX {
+            self.notes.push(fault);
+        }
+    }
+
+    /// One block of descriptors, or its copies if it cannot be read.
+    fn take_block(&mut self, at: u64, count: usize, tables: &mut Vec<Option<u64>>) {
+        match self.bytes(at, self.sb.byte_of(1)) {
+            Ok(bytes) => self.take(&bytes, at, count, tables),
+            Err(error) => {
+                let fault = Fault::new(codes::GROUP_READ, at, error.to_string());
+                for _ in 0..per_block(self.sb).min(len_u64(count.saturating_sub(tables.len()))) {
+                    let group = len_u64(tables.len());
+                    tables.push(self.copy_of(group, fault.clone()));
+                }
+            }
+        }
+    }
+
+    /// Parses descriptors that lie at byte `at`.
+    fn take(&mut self, bytes: &[u8], at: u64, count: usize, tables: &mut Vec<Option<u64>>) {
+        let mut at = at;
+        for raw in bytes.chunks_exact(usize::from(self.sb.descriptor_size)) {
+            if tables.len() == count {
+                break;
+            }
+            let group = len_u64(tables.len());
+            let table = match parse(self.sb, group, raw, at, self.checksums) {
+                Ok(table) => Some(table),
+                Err(fault) => self.copy_of(group, fault),
+            };
+            tables.push(table);
+            at = at.saturating_add(u64::from(self.sb.descriptor_size));
+        }
+    }
+
+    /// The inode table of a group by a copy of its descriptor; `fault` is what is wrong with the first.
+    fn copy_of(&mut self, group: u64, fault: Fault) -> Option<u64> {
+        let size = u64::from(self.sb.descriptor_size);
+        let per_block = per_block(self.sb);
+        let index = group.checked_div(per_block)?;
+        let within = group.checked_rem(per_block)?.saturating_mul(size);
+        let mut tried = copies(self.sb, index).filter(|_| self.misses < COPY_MISS_MAX);
+        let found = tried.find_map(|block| {
+            let at = self.sb.byte_of(block).saturating_add(within);
+            let raw = self.bytes(at, size).ok()?;
+            parse(self.sb, group, &raw, at, self.checksums).ok()
+        });
+        if found.is_none() {
+            self.misses = self.misses.saturating_add(1);
+            self.note(fault);
+            return None;
+        }
+        self.misses = 0;
+        let detail = format!("a copy of the descriptor of group {group} is used: {fault}");
+        self.note(Fault::new(codes::GROUP_BACKUP, fault.at, detail));
+        found
+    }
+}
+
+fn per_block(sb: &Superblock) -> u64 {
+    // Descriptors are at most 1 KiB, as are the smallest blocks.
+    u64::from(sb.block_size)
+        .checked_div(sb.descriptor_size.into())
+        .unwrap_or(1)
+}
+
+/// Blocks with copies of descriptor block `index`, some of them.
+fn copies(sb: &Superblock, index: u64) -> impl Iterator<Item = u64> + '_ {
+    let by_meta_group = sb.has(incompat::META_BG) && index >= u64::from(sb.first_meta_bg);
+    let per_block = per_block(sb);
+    let first = index.saturating_mul(per_block);
+    // With `meta_bg` the second and the last group of each meta group hold a copy; without it, every
+    // group that starts with a superblock does.
+    let meta = [1, per_block.saturating_sub(1)]
+        .into_iter()
+        .filter(move |_| by_meta_group)
+        .map(move |group| (first.saturating_add(group), 0));
+    let [a, b] = sb.backup_groups.map(u64::from);
+    let plain = [1, 3, 5, 7, a, b]
+        .into_iter()
+        .filter(move |group| (1..sb.group_count()).contains(group))
+        .filter(move |group| !by_meta_group && sb.has_superblock(*group))
+        .map(move |group| (group, index));
+    meta.chain(plain).map(|(group, index)| {
+        let skipped = u64::from(sb.has_superblock(group));
+        sb.group_start(group)
+            .saturating_add(skipped)
+            .saturating_add(index)
+    })
 }
 
 /// The block of descriptor block `index`, and how many descriptor blocks follow each other from there.
@@ -128,11 +235,7 @@ fn contiguous(sb: &Superblock, index: u64) -> (u64, u64) {
         };
         return (block, blocks);
     }
-    let per_block = sb
-        .block_size
-        .checked_div(u32::from(sb.descriptor_size))
-        .unwrap_or(1);
-    let group = index.saturating_mul(u64::from(per_block));
+    let group = index.saturating_mul(per_block(sb));
     let mut skipped = u64::from(sb.has_superblock(group));
     // With blocks of 1 KiB and no block 0 in group 0 (bigalloc), the superblock is block 1, not 0.
     if sb.block_size == 1024 && index == 0 && sb.first_data_block == 0 {
@@ -160,7 +263,12 @@ fn parse(
     }
     let inode_bytes = u64::from(sb.inodes_per_group).saturating_mul(sb.inode_size.into());
     let table_blocks = inode_bytes.div_ceil(sb.block_size.into());
-    if !sb.has_blocks(bg_inode_table, table_blocks) {
+    // Without `flex_bg` a group's inode table lies in the group (`ext4_check_descriptors`).
+    let group_start = sb.group_start(group);
+    let group_end = group_start.saturating_add(sb.blocks_per_group.into());
+    let end = bg_inode_table.saturating_add(table_blocks);
+    let in_group = (group_start..=group_end).contains(&bg_inode_table) && end <= group_end;
+    if !sb.has_blocks(bg_inode_table, table_blocks) || !(in_group || sb.has(incompat::FLEX_BG)) {
         let detail = format!("inode table of group {group} at block {bg_inode_table}");
         return Err(Fault::new(codes::GROUP_TABLE, at, detail));
     }

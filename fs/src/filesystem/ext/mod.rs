@@ -12,6 +12,7 @@
 //! | `metadata_csum`, `uninit_bg` | |
 
 mod acl;
+mod backup;
 mod block_map;
 mod casefold;
 mod checksum;
@@ -34,7 +35,9 @@ mod xattr;
 
 use crate::error::{Code, Result};
 use crate::filesystem::Filesystem;
-use crate::format::{Confidence, FilesystemDriver, Format, Match, OpenContext, only_member};
+use crate::format::{
+    ChecksumPolicy, Confidence, FilesystemDriver, Format, Match, OpenContext, only_member,
+};
 use crate::source::ByteSource;
 use std::sync::Arc;
 use superblock::{PRIMARY_OFFSET, SIZE, Superblock};
@@ -62,11 +65,16 @@ impl Format for Ext {
             return Ok(None);
         }
         // The signature has two bytes only; the checks of the other fields make it certain.
-        let confidence = match Superblock::parse(&raw, PRIMARY_OFFSET) {
+        let confidence = match Superblock::parse(&raw, PRIMARY_OFFSET, ChecksumPolicy::Strict) {
             Ok(_) => Confidence::Certain,
             Err(_) => Confidence::Weak,
         };
         Ok(Some(Match { confidence }))
+    }
+
+    fn probe_copies(&self, source: &dyn ByteSource) -> Option<Match> {
+        let confidence = Confidence::Certain;
+        backup::find(source).map(|_| Match { confidence })
     }
 }
 

@@ -9,6 +9,7 @@ use super::codes;
 use super::features::{compat, incompat, ro_compat};
 use crate::bytes::{array, join_u32, le_u16, le_u32};
 use crate::error::{Error, Result};
+use crate::format::ChecksumPolicy;
 
 /// Where the primary superblock lies, in bytes.
 pub(super) const PRIMARY_OFFSET: u64 = 1024;
@@ -25,6 +26,8 @@ pub(super) const ROOT_INODE: u32 = 2;
 pub(super) struct Superblock {
     /// Where this copy was read, in bytes.
     pub at: u64,
+    /// The group that this copy lies in, by its own word.
+    pub group: u16,
     /// Bytes per block: 1 KiB to 64 KiB, a power of two.
     pub block_size: u32,
     /// Blocks per cluster (bigalloc), or 1.
@@ -69,6 +72,8 @@ pub(super) struct Superblock {
     pub hash_unsigned: bool,
     /// Bit 0: unmounted cleanly; bit 1: errors were seen; bit 2: orphans are being handled.
     pub state: u16,
+    /// Inode of the journal, or 0.
+    pub journal_inode: u32,
     /// Head of the list of orphans.
     pub last_orphan: u32,
     /// Whether case-insensitive look-ups refuse names that are not UTF-8.
@@ -85,7 +90,7 @@ impl Superblock {
     ///
     /// # Errors
     /// [`codes::SUPERBLOCK_FIELD`], [`codes::SUPERBLOCK_CHECKSUM`].
-    pub(super) fn parse(raw: &[u8; SIZE], at: u64) -> Result<Self> {
+    pub(super) fn parse(raw: &[u8; SIZE], at: u64, checksums: ChecksumPolicy) -> Result<Self> {
         let bad = |detail: String| Error::corrupt(codes::SUPERBLOCK_FIELD, at, detail);
         let s_magic = le_u16(raw, 0x38);
         if s_magic != MAGIC {
@@ -98,8 +103,9 @@ impl Superblock {
         let feature_ro_compat = le_u32(raw, 0x64);
         let s_checksum = le_u32(raw, 0x3fc);
         let (checked, _) = raw.split_at(0x3fc);
-        let has_checksum = feature_ro_compat & ro_compat::METADATA_CSUM != 0;
-        if has_checksum && Crc32c::START.with(checked).value() != s_checksum {
+        let verifies = checksums == ChecksumPolicy::Strict
+            && feature_ro_compat & ro_compat::METADATA_CSUM != 0;
+        if verifies && Crc32c::START.with(checked).value() != s_checksum {
             let detail = format!("the superblock's checksum is not {s_checksum:#x}");
             return Err(Error::corrupt(codes::SUPERBLOCK_CHECKSUM, at, detail));
         }
@@ -166,6 +172,12 @@ impl Superblock {
         };
         Ok(Self {
             at,
+            // Revision 0 has no such field.
+            group: if s_rev_level == 0 {
+                0
+            } else {
+                le_u16(raw, 0x5a)
+            },
             block_size,
             cluster_blocks,
             blocks_count,
@@ -190,6 +202,7 @@ impl Superblock {
             hash_seed: [0xec, 0xf0, 0xf4, 0xf8].map(|at| le_u32(raw, at)),
             hash_unsigned: le_u32(raw, 0x160) & 0x2 != 0,
             state: le_u16(raw, 0x3a),
+            journal_inode: le_u32(raw, 0xe0),
             last_orphan: le_u32(raw, 0xe8),
             strict_encoding: le_u16(raw, 0x27e) & 0x1 != 0,
         })

@@ -1,0 +1,136 @@
+//! Images: unpacked into sparse files that have no name and vanish with the test.
+
+use flr_fs::source::{ByteSource, check_range};
+use flr_fs::{Error, Result};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes that are looked at at once when zeros are skipped.
+const PIECE_LEN: usize = 64 << 10;
+
+/// A file as a byte source: as little as tests need.
+#[derive(Debug)]
+pub struct FileSource {
+    file: File,
+    size: u64,
+}
+
+impl FileSource {
+    /// The bytes of an open file.
+    ///
+    /// # Panics
+    /// If its size cannot be had.
+    #[must_use]
+    pub fn new(mut file: File) -> Self {
+        let size = file.seek(SeekFrom::End(0)).expect("the size of a file");
+        Self { file, size }
+    }
+}
+
+impl ByteSource for FileSource {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        check_range(offset, buf.len(), self.size)?;
+        (self.file.read_exact_at(buf, offset)).map_err(|error| Error::io(offset, error))
+    }
+}
+
+/// The folder with the images, the trees and the recipes.
+#[must_use]
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
+}
+
+/// A folder for large temporary files, on the disk that holds the build.
+///
+/// # Panics
+/// If it cannot be made.
+#[must_use]
+pub fn scratch() -> PathBuf {
+    // A test program lies in target/PROFILE/deps.
+    let exe = std::env::current_exe().expect("the path of this program");
+    let target = exe.ancestors().nth(3).expect("a target folder");
+    let dir = target.join("tmp");
+    std::fs::create_dir_all(&dir).expect("a folder for temporary files");
+    dir
+}
+
+/// Names of all images, in order.
+///
+/// # Panics
+/// If the fixtures are not there.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(fixtures().join("images"))
+        .expect("fixtures/images")
+        .map(|entry| entry.expect("an image").file_name())
+        .filter_map(|name| Some(name.to_str()?.strip_suffix(".img.zst")?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// An image of the fixtures.
+///
+/// # Panics
+/// If there is none of this name.
+#[must_use]
+pub fn image(name: &str) -> Arc<dyn ByteSource> {
+    let file = tempfile::tempfile_in(scratch()).expect("a temporary file");
+    unpack(name, &file);
+    Arc::new(FileSource::new(file))
+}
+
+/// An image of the fixtures, to be patched. For small ones.
+///
+/// # Panics
+/// If there is none of this name.
+#[must_use]
+pub fn image_bytes(name: &str) -> Vec<u8> {
+    let source = image(name);
+    let mut bytes = vec![0; usize::try_from(source.size()).expect("a small image")];
+    source.read_at(0, &mut bytes).expect("the image");
+    bytes
+}
+
+fn unpack(name: &str, mut file: &File) {
+    let path = fixtures().join("images").join(format!("{name}.img.zst"));
+    let packed = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed)
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut piece = vec![0; PIECE_LEN];
+    let mut size = 0;
+    loop {
+        let len = fill(&mut decoder, &mut piece);
+        if len == 0 {
+            break;
+        }
+        size += len;
+        let piece = &piece[..len];
+        if piece.iter().all(|byte| *byte == 0) {
+            let skip = i64::try_from(len).expect("a short piece");
+            file.seek(SeekFrom::Current(skip)).expect("a sparse file");
+        } else {
+            file.write_all(piece).expect("room for an image");
+        }
+    }
+    file.set_len(u64::try_from(size).expect("a size"))
+        .expect("a sparse file");
+}
+
+fn fill(from: &mut impl Read, buf: &mut [u8]) -> usize {
+    let mut len = 0;
+    while len < buf.len() {
+        match from.read(&mut buf[len..]).expect("a sound archive") {
+            0 => break,
+            more => len += more,
+        }
+    }
+    len
+}
