@@ -2,12 +2,16 @@
 //! machine they run on.
 
 pub mod compare;
+pub mod exercise;
 pub mod fault;
 pub mod golden;
 pub mod image;
+pub mod patch;
 pub mod require;
 
 pub use compare::{Rules, compare};
+pub use exercise::exercise;
 pub use fault::{Counting, Flaky, Truncated};
 pub use golden::{Expect, Golden, Node, VolumeRow};
 pub use image::{FileSource, image};
+pub use patch::Patch;

@@ -40,7 +40,6 @@ impl ExtFilesystem {
     /// A superblock that makes no sense, an unknown feature, a log that would have to be replayed.
     pub(super) fn open(source: &Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Result<Self> {
         let (sb, copy) = backup::read(source.as_ref(), ctx.checksums)?;
-        check_features(&sb)?;
         let state = journal_state(&sb, ctx.replay)?;
         let (groups, group_notes) = Groups::read(source.as_ref(), &sb, ctx.checksums);
         let from_copy = copy.is_some();
@@ -290,22 +289,6 @@ fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
         inode.at,
         detail,
     )))
-}
-
-fn check_features(sb: &Superblock) -> Result<()> {
-    if sb.has(incompat::JOURNAL_DEV) {
-        let detail = "the journal of another filesystem, not a filesystem";
-        return Err(Error::unsupported(codes::JOURNAL_DEVICE, sb.at, detail));
-    }
-    let unknown = sb.feature_incompat & !incompat::READ;
-    if unknown != 0 {
-        let detail = format!(
-            "features that are not read: {}",
-            names(0, unknown, 0).join(" ")
-        );
-        return Err(Error::unsupported(codes::FEATURE, sb.at, detail));
-    }
-    Ok(())
 }
 
 fn journal_state(sb: &Superblock, policy: ReplayPolicy) -> Result<FsState> {

@@ -6,7 +6,7 @@
 
 use super::checksum::Crc32c;
 use super::codes;
-use super::features::{compat, incompat, ro_compat};
+use super::features::{self, compat, incompat, ro_compat};
 use crate::bytes::{array, join_u32, le_u16, le_u32};
 use crate::error::{Error, Result};
 use crate::format::ChecksumPolicy;
@@ -89,7 +89,7 @@ impl Superblock {
     /// Parses and checks a superblock that was read at byte `at`.
     ///
     /// # Errors
-    /// [`codes::SUPERBLOCK_FIELD`], [`codes::SUPERBLOCK_CHECKSUM`].
+    /// [`codes::SUPERBLOCK_FIELD`], [`codes::SUPERBLOCK_CHECKSUM`]; features that are not read.
     pub(super) fn parse(raw: &[u8; SIZE], at: u64, checksums: ChecksumPolicy) -> Result<Self> {
         let bad = |detail: String| Error::corrupt(codes::SUPERBLOCK_FIELD, at, detail);
         let s_magic = le_u16(raw, 0x38);
@@ -109,6 +109,7 @@ impl Superblock {
             let detail = format!("the superblock's checksum is not {s_checksum:#x}");
             return Err(Error::corrupt(codes::SUPERBLOCK_CHECKSUM, at, detail));
         }
+        features::check(feature_incompat, at)?;
 
         let s_log_block_size = le_u32(raw, 0x18);
         if s_log_block_size > 6 {
