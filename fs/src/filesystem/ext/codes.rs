@@ -82,7 +82,7 @@ codes! {
     XATTR_HEADER = "ext4.xattr.header";
     /// An extended attribute that does not fit in its block.
     XATTR_ENTRY = "ext4.xattr.entry";
-    /// The checksum of a block of extended attributes does not fit.
+    /// The checksum of a block of extended attributes, or of a value in an inode, does not fit.
     XATTR_CHECKSUM = "ext4.xattr.checksum";
     /// An attribute's value lies in an inode that is not made for it.
     XATTR_INODE = "ext4.xattr.inode";

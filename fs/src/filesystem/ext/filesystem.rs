@@ -16,7 +16,7 @@ use crate::error::{Error, Fault, Request, Result};
 use crate::filesystem::{DirCursor, DirEntry, DirItem, Filesystem, Found, StreamName, Want};
 use crate::format::{OpenContext, ReplayPolicy};
 use crate::name::{RawName, XattrName};
-use crate::node::{CaseRule, FileKind, FsInfo, FsState, Metadata, NodeId};
+use crate::node::{CaseRule, FileKind, FsInfo, FsState, Metadata, NodeId, Timestamp};
 use crate::source::{ByteSource, Memory};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -142,8 +142,8 @@ impl ExtFilesystem {
         Ok(Directory::in_blocks(disk, inode, content))
     }
 
-    /// The value of an attribute that lies in an inode of its own.
-    fn value_inode(&self, number: u32, size: u32) -> Result<Vec<u8>> {
+    /// The value of an attribute of `owner` that lies in an inode of its own.
+    fn value_inode(&self, owner: &Inode, number: u32, size: u32) -> Result<Vec<u8>> {
         let inode = self.inode(NodeId(number.into()))?;
         if !inode.has(flags::EA_INODE) || inode.size != u64::from(size) {
             let detail = format!("inode {number} does not hold a value of {size} bytes");
@@ -151,6 +151,20 @@ impl ExtFilesystem {
         }
         let mut value = vec![0; clamp_usize(inode.size, usize::MAX)];
         self.content(&inode)?.read_at(0, &mut value)?;
+        // The value's checksum stands where other inodes have their time of access. Values that Lustre
+        // wrote have none; they name their owner instead (`ext4_xattr_inode_iget`).
+        let (stored, computed) = (
+            low_word(inode.atime),
+            self.disk.sb.checksum_seed.with(&value).value(),
+        );
+        let of_lustre =
+            low_word(inode.mtime) == owner.number && inode.generation == owner.generation;
+        if self.disk.obeys_checksums() && stored != computed && !of_lustre {
+            let detail = format!(
+                "the checksum of the value in inode {number} is {stored:#x}, not {computed:#x}"
+            );
+            return Err(Error::corrupt(codes::XATTR_CHECKSUM, inode.at, detail));
+        }
         Ok(value)
     }
 
@@ -249,7 +263,8 @@ impl Filesystem for ExtFilesystem {
     }
 
     fn xattr(&self, node: NodeId, name: &XattrName) -> Result<Option<Vec<u8>>> {
-        let entries = xattr::entries(&self.disk, &self.inode(node)?)?;
+        let inode = self.inode(node)?;
+        let entries = xattr::entries(&self.disk, &inode)?;
         let Some(entry) = entries
             .iter()
             .find(|e| e.full_name().as_ref() == Some(name))
@@ -258,7 +273,9 @@ impl Filesystem for ExtFilesystem {
         };
         let bytes_max = self.disk.limits.xattr_value_bytes_max;
         entry
-            .value(bytes_max, |number, size| self.value_inode(number, size))
+            .value(bytes_max, |number, size| {
+                self.value_inode(&inode, number, size)
+            })
             .map(Some)
     }
 
@@ -277,6 +294,12 @@ impl Filesystem for ExtFilesystem {
         }
         self.content(&inode)
     }
+}
+
+/// The lower half of a time's seconds, as stored.
+fn low_word(time: Timestamp) -> u32 {
+    let [a, b, c, d, ..] = time.seconds.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
