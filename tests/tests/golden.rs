@@ -7,7 +7,7 @@ use flr_tests::{Golden, Rules, compare, golden, image};
 use std::sync::Arc;
 
 /// Whether logs are replayed. Until they are, a filesystem with a dirty one must be refused.
-const REPLAYS: bool = false;
+const REPLAYS: bool = true;
 
 fn open(name: &str, replay: ReplayPolicy) -> Arc<Point> {
     let options = OpenOptions {
