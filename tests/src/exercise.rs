@@ -65,7 +65,13 @@ pub fn exercise(source: Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Outcome {
         let mut told = format!("{metadata:?}");
         told += &outcome.attributes(filesystem.as_ref(), node);
         match metadata.kind {
-            FileKind::Symlink => told += &outcome.take(filesystem.read_link(node.node)),
+            FileKind::Symlink => {
+                let target = outcome.take(filesystem.read_link(node.node));
+                // A long target lies in a block without a checksum, as content does.
+                if metadata.size < 60 {
+                    told += &target;
+                }
+            }
             FileKind::File => told += &outcome.content(&view, node, &path),
             _ => {}
         }
