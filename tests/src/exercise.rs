@@ -1,6 +1,6 @@
 //! Opening a filesystem and reading everything in it, whatever comes of it.
 
-use crate::compare::{data_ranges, sha256};
+use crate::content::{data_ranges, sha256};
 use flr_fs::filesystem::ext::Ext;
 use flr_fs::format::FilesystemDriver;
 use flr_fs::{ByteSource, Code, Error, FileKind, Filesystem, OpenContext, SegmentKind};

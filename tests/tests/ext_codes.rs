@@ -154,7 +154,8 @@ const WRAPPED: &[(Code, &str, Wrap)] = &[
 
 fn bad(source: Arc<dyn ByteSource>, at: usize) -> Arc<dyn ByteSource> {
     let at = u64::try_from(at).expect("a place");
-    Arc::new(Flaky::new(source, vec![at..at + 512]))
+    let sector = std::iter::once(at..at + 512).collect();
+    Arc::new(Flaky::new(source, sector))
 }
 
 fn look(source: Arc<dyn ByteSource>, how: How) -> Outcome {
