@@ -1,6 +1,6 @@
 //! Opening a filesystem and reading everything in it, whatever comes of it.
 
-use crate::compare::{data_ranges, sha256};
+use crate::content::{data_ranges, sha256};
 use flr_fs::filesystem::ext::Ext;
 use flr_fs::format::FilesystemDriver;
 use flr_fs::{ByteSource, Code, Error, FileKind, Filesystem, OpenContext, SegmentKind};
@@ -65,7 +65,13 @@ pub fn exercise(source: Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Outcome {
         let mut told = format!("{metadata:?}");
         told += &outcome.attributes(filesystem.as_ref(), node);
         match metadata.kind {
-            FileKind::Symlink => told += &outcome.take(filesystem.read_link(node.node)),
+            FileKind::Symlink => {
+                let target = outcome.take(filesystem.read_link(node.node));
+                // A long target lies in a block without a checksum, as content does.
+                if metadata.size < 60 {
+                    told += &target;
+                }
+            }
             FileKind::File => told += &outcome.content(&view, node, &path),
             _ => {}
         }

@@ -2,6 +2,7 @@
 //! faults, and the tools of the machine they run on.
 
 pub mod compare;
+pub mod content;
 pub mod exercise;
 pub mod fault;
 pub mod faulty;

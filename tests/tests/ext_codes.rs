@@ -44,7 +44,12 @@ const RECIPES: &[(Code, &str, How, Change)] = &[
     (SUPERBLOCK_BACKUP, "damaged-superblock", Strict, NONE),
     (FEATURE, "ext4-2k", Strict, |p| p.flip(SUPERBLOCK + 0x60)),
     (JOURNAL_DEVICE, "ext4-journal-external-log", Strict, NONE),
-    (JOURNAL_DIRTY, "ext3-journal", Strict, NONE),
+    (JOURNAL_MISSING, "ext4-journal-external", Strict, NONE),
+    (JOURNAL_INODE, "ext3-journal", Strict, |p| {
+        p.put_u32(SUPERBLOCK + 0xe0, 2)
+    }),
+    (JOURNAL_REPLAYED, "ext3-journal", Strict, NONE),
+    (JOURNAL_FAST_COMMIT, "ext4-fast-commit", Strict, NONE),
     (STATE, "ext4-2k", Strict, |p| {
         p.put(SUPERBLOCK + 0x3a, &[0, 0])
     }),
@@ -154,7 +159,8 @@ const WRAPPED: &[(Code, &str, Wrap)] = &[
 
 fn bad(source: Arc<dyn ByteSource>, at: usize) -> Arc<dyn ByteSource> {
     let at = u64::try_from(at).expect("a place");
-    Arc::new(Flaky::new(source, vec![at..at + 512]))
+    let sector = std::iter::once(at..at + 512).collect();
+    Arc::new(Flaky::new(source, sector))
 }
 
 fn look(source: Arc<dyn ByteSource>, how: How) -> Outcome {

@@ -237,11 +237,11 @@ impl Filesystem for ExtFilesystem {
         }
         let len = clamp_usize(inode.size, usize::MAX);
         if !inode.has(flags::INLINE_DATA) && self.is_fast_link(&inode) {
-            return Ok(inode.block.get(..len).unwrap_or_default().to_vec());
+            return whole_target(&inode, inode.block.get(..len).unwrap_or_default().to_vec());
         }
         let mut target = vec![0; len];
         self.content(&inode)?.read_at(0, &mut target)?;
-        Ok(target)
+        whole_target(&inode, target)
     }
 
     fn xattr_names(&self, node: NodeId) -> Result<Vec<XattrName>> {
@@ -280,6 +280,21 @@ impl Filesystem for ExtFilesystem {
             return Err(Error::unsupported(codes::COMPRESSED, inode.at, detail));
         }
         self.content(&inode)
+    }
+}
+
+/// A link's target, which holds no NUL. The kernel refuses a short target that does (`__ext4_iget`) and
+/// shows a long one up to there, which would pass for the whole.
+fn whole_target(inode: &Inode, target: Vec<u8>) -> Result<Vec<u8>> {
+    match target.iter().position(|byte| *byte == 0) {
+        None => Ok(target),
+        Some(len) => {
+            let detail = format!(
+                "a link of {} bytes whose target ends after {len}",
+                inode.size
+            );
+            Err(Error::corrupt(codes::SYMLINK_SIZE, inode.at, detail))
+        }
     }
 }
 
