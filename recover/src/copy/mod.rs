@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Nothing is written outside of the directory that the caller opened: every step is one name in an
-//! open directory ([`destination`]). No file stands under its name before it is whole ([`temp`]).
+//! open directory (`destination`). No file stands under its name before it is whole (`temp`).
 //! What cannot be read is an error and leaves nothing behind, never zeros. What is kept of a file
 //! and what is not is written in `docs/copying.md`.
 
