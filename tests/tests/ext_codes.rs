@@ -46,7 +46,9 @@ const RECIPES: &[(Code, &str, How, Change)] = &[
     (JOURNAL_DEVICE, "ext4-journal-external-log", Strict, NONE),
     (JOURNAL_MISSING, "ext4-journal-external", Strict, NONE),
     (JOURNAL_INODE, "ext3-journal", Strict, |p| {
-        p.put_u32(SUPERBLOCK + 0xe0, 2)
+        p.put_u32(SUPERBLOCK + 0xe0, 2);
+        // And no copy of the journal's map.
+        p.put(SUPERBLOCK + 0xfd, &[0])
     }),
     (JOURNAL_REPLAYED, "ext3-journal", Strict, NONE),
     (JOURNAL_FAST_COMMIT, "ext4-fast-commit", Strict, NONE),
