@@ -10,6 +10,9 @@ use flr_fs::name::with_suffix;
 use flr_fs::{Fault, FileKind, RawName};
 use std::collections::HashSet;
 
+/// Longest name that is shown whole, in bytes; with a suffix it stays below FUSE's bound of 1024.
+const NAME_LEN_MAX: usize = 1000;
+
 /// All entries of one directory, in stored order.
 #[derive(Debug, Default)]
 pub struct Listing {
@@ -105,6 +108,11 @@ impl ListingBuilder {
     /// Adds an entry with the name as stored.
     pub fn push(&mut self, stored: RawName<'_>, node: ViewNode, kind: Option<FileKind>) {
         let shown = stored.shown();
+        // Only escapes make a name this long. FUSE refuses a directory with a longer one in it.
+        let shown = match shown.get(..NAME_LEN_MAX) {
+            Some(cut) if shown.len() > NAME_LEN_MAX => with_suffix(cut, 0).into(),
+            _ => shown,
+        };
         if self.shown.insert(shown.as_ref().into()) {
             return self.append(&shown, node, kind);
         }
