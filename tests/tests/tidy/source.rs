@@ -1,0 +1,223 @@
+//! Rules about single files: sizes, and what must not stand in them.
+
+use crate::tree::{code_lines, has_word, none, read, root, rust, texts};
+use std::fs;
+
+const FILE_LINES_MAX: usize = 600;
+const FUNCTION_LINES_MAX: usize = 70;
+const COLUMNS_MAX: usize = 100;
+
+#[test]
+fn files_are_short() {
+    let long = rust().into_iter().filter_map(|file| {
+        let lines = file.text.lines().count();
+        (lines > FILE_LINES_MAX).then(|| format!("{}: {lines} lines", file.path))
+    });
+    none("at most 600 lines a file", &long.collect::<Vec<_>>());
+}
+
+#[test]
+fn lines_of_code_are_short() {
+    let mut long = Vec::new();
+    for file in rust() {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            // A string may run on: what it holds must be found by searching for it.
+            let columns = line.chars().count();
+            if columns > COLUMNS_MAX && !line.contains('"') && !line.contains("://") {
+                long.push(format!("{}:{number}: {columns} columns", file.path));
+            }
+        }
+    }
+    none("at most 100 columns a line", &long);
+}
+
+#[test]
+fn functions_are_short() {
+    let mut long = Vec::new();
+    for file in rust() {
+        let lines: Vec<_> = file.text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let Some(name) = function_name(line) else {
+                continue;
+            };
+            let len = function_len(&lines[index..]);
+            if len > FUNCTION_LINES_MAX {
+                long.push(format!("{}:{}: {name}: {len} lines", file.path, index + 1));
+            }
+        }
+    }
+    none("at most 70 lines a function", &long);
+}
+
+/// The name of the function that a line begins, if it begins one.
+fn function_name(line: &str) -> Option<&str> {
+    let mut words = line.trim_start();
+    loop {
+        if let Some(rest) = words.strip_prefix("fn ") {
+            return rest.split(['(', '<']).next();
+        }
+        let (word, rest) = words.split_once(' ')?;
+        let is_prefix = matches!(word, "const" | "async" | "extern" | "\"C\"" | "pub")
+            || (word.starts_with("pub(") && word.ends_with(')'));
+        if !is_prefix {
+            return None;
+        }
+        words = rest;
+    }
+}
+
+/// Lines up to the closing brace, which rustfmt puts below the first letter. 1 for one without a body.
+fn function_len(lines: &[&str]) -> usize {
+    let first = lines[0];
+    if first.ends_with(';') || first.ends_with('}') {
+        return 1;
+    }
+    let indent = &first[..first.len() - first.trim_start().len()];
+    let (close, semicolon) = (format!("{indent}}}"), format!("{indent})"));
+    let end = lines
+        .iter()
+        .position(|line| *line == close || (line.starts_with(&semicolon) && line.ends_with(';')));
+    end.map_or(lines.len(), |end| end + 1)
+}
+
+#[test]
+fn lengths_of_functions_are_counted() {
+    let text = [
+        "    pub(crate) const fn a(",
+        "        b: u8,",
+        "    ) -> u8 {",
+        "        b",
+        "    }",
+    ];
+    assert_eq!(function_name(text[0]), Some("a"));
+    assert_eq!(function_len(&text), 5);
+    assert_eq!(function_len(&["fn a() {}", "}"]), 1);
+    assert_eq!(
+        function_len(&["    fn a(", "        b: u8,", "    ) -> u8;"]),
+        3
+    );
+    assert_eq!(function_name("let fn_a = 1;"), None);
+    assert_eq!(function_name("pub fn a<T>(t: T) {"), Some("a"));
+}
+
+#[test]
+fn nothing_half_done_is_left() {
+    // Written in two parts, so that this file does not offend itself.
+    let words = [
+        ["#[ig", "nore"].concat(),
+        ["to", "do!("].concat(),
+        ["unimple", "mented!("].concat(),
+        ["FIX", "ME"].concat(),
+        ["X", "XX"].concat(),
+    ];
+    let mut found = Vec::new();
+    for file in rust() {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            for word in words.iter().filter(|word| line.contains(word.as_str())) {
+                found.push(format!("{}:{number}: {word}", file.path));
+            }
+        }
+    }
+    none("nothing half done, no test that never runs", &found);
+}
+
+#[test]
+fn no_file_names_a_place_of_one_machine() {
+    let places = [["/wo", "rk/"].concat(), ["/ro", "ot/."].concat()];
+    let mut found = Vec::new();
+    for file in texts() {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            if places.iter().any(|place| line.contains(place.as_str())) {
+                found.push(format!("{}:{number}: {}", file.path, line.trim()));
+            }
+        }
+    }
+    none("no path of somebody's machine", &found);
+}
+
+#[test]
+fn nothing_is_unsafe() {
+    let manifest = read("Cargo.toml");
+    assert!(manifest.contains("unsafe_code = \"forbid\""));
+    let word = ["un", "safe"].concat();
+    let mut found = Vec::new();
+    for file in rust() {
+        for (number, code) in code_lines(&file.text) {
+            if has_word(code, &word) && !code.contains('"') {
+                found.push(format!("{}:{number}: {}", file.path, code.trim()));
+            }
+        }
+    }
+    none("no unsafe code", &found);
+}
+
+#[test]
+fn the_readers_do_no_io_of_their_own() {
+    let banned = ["fs", "net", "thread", "time", "env", "process", "os"];
+    let mut found = Vec::new();
+    for file in rust()
+        .iter()
+        .filter(|file| file.path.starts_with("fs/src/"))
+    {
+        for (number, code) in code_lines(&file.text) {
+            let names = |module: &str| {
+                has_word(code, &format!("std::{module}"))
+                    || (code.contains("std::{") && has_word(code, module))
+            };
+            if let Some(module) = banned.iter().find(|module| names(module)) {
+                found.push(format!("{}:{number}: std::{module}", file.path));
+            }
+        }
+    }
+    none(
+        "flr-fs does no I/O, has no threads, clock or environment",
+        &found,
+    );
+}
+
+/// Names of the folders in `fs/src/KIND`: one for each driver.
+fn drivers(kind: &str) -> Vec<String> {
+    let dir = root().join("fs/src").join(kind);
+    let entries = fs::read_dir(dir).expect("a folder of drivers");
+    let folders = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_dir());
+    folders
+        .map(|path| {
+            path.file_name()
+                .expect("a name")
+                .to_str()
+                .expect("plain")
+                .to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn a_driver_names_no_other() {
+    let kinds = ["filesystem", "layer"];
+    let mut found = Vec::new();
+    for file in rust() {
+        let Some(inside) = file.path.strip_prefix("fs/src/") else {
+            continue;
+        };
+        let mut parts = inside.split('/');
+        let (Some(kind), Some(own), Some(_)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        for (number, code) in code_lines(&file.text) {
+            for other in kinds {
+                // A filesystem knows no partition, a partition table no filesystem.
+                let banned: Vec<_> = drivers(other)
+                    .into_iter()
+                    .filter(|name| other != kind || name != own)
+                    .flat_map(|name| [format!("{other}::{name}"), format!("super::super::{name}")])
+                    .collect();
+                if banned.iter().any(|name| has_word(code, name)) {
+                    found.push(format!("{}:{number}: {}", file.path, code.trim()));
+                }
+            }
+        }
+    }
+    none("a driver's folder names no other driver's", &found);
+}
