@@ -155,7 +155,47 @@ pub fn discover(
         let children = identify(&mut tree, id, layers, drivers, ctx);
         todo.extend(children);
     }
+    retry_with_others(&mut tree, drivers, ctx);
     tree
+}
+
+/// Opens filesystems that failed once more, now that all volumes are known: what they lack may lie on
+/// another one.
+fn retry_with_others(tree: &mut Tree, drivers: &[&dyn FilesystemDriver], ctx: &OpenContext<'_>) {
+    if tree.nodes.len() < 2 {
+        return;
+    }
+    let sources = tree
+        .nodes
+        .iter()
+        .map(|node| node.volume.source.as_ref().ok().cloned());
+    let sources: Vec<_> = sources.collect();
+    for (index, node) in tree.nodes.iter_mut().enumerate() {
+        let Ok(source) = &node.volume.source else {
+            continue;
+        };
+        let others = sources
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
+        let others: Vec<_> = others.filter_map(|(_, source)| source.clone()).collect();
+        let ctx = OpenContext {
+            others: &others,
+            ..ctx.clone()
+        };
+        for content in &mut node.contents {
+            let driver = drivers
+                .iter()
+                .find(|driver| driver.name() == content.format);
+            let (Some(driver), Opened::Failed(_)) = (driver, &content.opened) else {
+                continue;
+            };
+            content.opened = match driver.open(std::slice::from_ref(source), &ctx) {
+                Ok(filesystem) => Opened::Filesystem(filesystem),
+                Err(error) => Opened::Failed(error),
+            };
+        }
+    }
 }
 
 impl Tree {

@@ -127,6 +127,11 @@ impl Disk {
 
     /// Whether metadata checksums exist and are to be obeyed.
     pub(super) fn verifies(&self) -> bool {
-        self.sb.has_metadata_csum() && self.checksums == ChecksumPolicy::Strict
+        self.sb.has_metadata_csum() && self.obeys_checksums()
+    }
+
+    /// Whether checksums, where there are any, are to be obeyed.
+    pub(super) fn obeys_checksums(&self) -> bool {
+        self.checksums == ChecksumPolicy::Strict
     }
 }
