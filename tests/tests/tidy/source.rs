@@ -6,29 +6,71 @@ use std::fs;
 const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
+const COMMENT_COLUMNS_MAX: usize = 120;
+
+/// What was longer when the rules were written down, and is to be split by whoever touches it next.
+/// Nothing is added here.
+const STILL_LONG: &[&str] = &[
+    "cli/src/commands/tree.rs: draw",
+    "cli/src/node.rs: json",
+    "cli/src/open.rs: columns",
+    "fs/src/discover.rs: identify",
+    "fs/src/filesystem/ext/journal/scan.rs: scan",
+    "fs/src/filesystem/ext/superblock.rs: parse",
+    "provider/tests/file.rs: lines",
+    "recover/src/walk.rs: walk",
+    "tests/src/compare.rs: node_differences",
+    "tests/tests/read_amplification.rs: large_directories_and_files",
+];
+
+/// Fails for what is long and not excused, and for an excuse of this kind that nobody needs any more.
+fn none_but_excused(rule: &str, long: &[(String, String)], of_this_kind: impl Fn(&str) -> bool) {
+    let is_new = |(what, _): &&(String, String)| !STILL_LONG.contains(&what.as_str());
+    let new = long.iter().filter(is_new);
+    let mut offences: Vec<_> = new.map(|(what, more)| format!("{what}: {more}")).collect();
+    for excuse in STILL_LONG.iter().filter(|excuse| of_this_kind(excuse)) {
+        if !long.iter().any(|(what, _)| what == excuse) {
+            offences.push(format!("{excuse}: is short now, take it off the list"));
+        }
+    }
+    none(rule, &offences);
+}
 
 #[test]
 fn files_are_short() {
     let long = rust().into_iter().filter_map(|file| {
         let lines = file.text.lines().count();
-        (lines > FILE_LINES_MAX).then(|| format!("{}: {lines} lines", file.path))
+        let what = format!("{}: lines", file.path);
+        (lines > FILE_LINES_MAX).then(|| (what, lines.to_string()))
     });
-    none("at most 600 lines a file", &long.collect::<Vec<_>>());
+    let rule = "at most 600 lines a file";
+    none_but_excused(rule, &long.collect::<Vec<_>>(), |excuse| {
+        excuse.ends_with(": lines")
+    });
 }
 
 #[test]
-fn lines_of_code_are_short() {
+fn lines_are_short() {
     let mut long = Vec::new();
     for file in rust() {
         for (number, line) in (1..).zip(file.text.lines()) {
-            // A string may run on: what it holds must be found by searching for it.
+            let is_comment = line.trim_start().starts_with("//");
+            // A row of a table cannot be wrapped.
+            let is_row = line.starts_with("//! |");
+            let max = if is_comment {
+                COMMENT_COLUMNS_MAX
+            } else {
+                COLUMNS_MAX
+            };
             let columns = line.chars().count();
-            if columns > COLUMNS_MAX && !line.contains('"') && !line.contains("://") {
-                long.push(format!("{}:{number}: {columns} columns", file.path));
+            // A string may run on: what it says must be found by searching for it.
+            if columns > max && !is_row && (is_comment || !line.contains('"')) {
+                long.push((format!("{}: columns", file.path), format!("line {number}")));
             }
         }
     }
-    none("at most 100 columns a line", &long);
+    let rule = "at most 100 columns of code, 120 of a comment";
+    none_but_excused(rule, &long, |excuse| excuse.ends_with(": columns"));
 }
 
 #[test]
@@ -42,11 +84,14 @@ fn functions_are_short() {
             };
             let len = function_len(&lines[index..]);
             if len > FUNCTION_LINES_MAX {
-                long.push(format!("{}:{}: {name}: {len} lines", file.path, index + 1));
+                let more = format!("{len} lines from line {}", index + 1);
+                long.push((format!("{}: {name}", file.path), more));
             }
         }
     }
-    none("at most 70 lines a function", &long);
+    none_but_excused("at most 70 lines a function", &long, |excuse| {
+        !excuse.ends_with(": lines") && !excuse.ends_with(": columns")
+    });
 }
 
 /// The name of the function that a line begins, if it begins one.
