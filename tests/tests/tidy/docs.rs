@@ -78,16 +78,17 @@ fn each_format_has_its_page() {
     }
 }
 
-/// Every function of the tree, with the modules that lead to it: `tests::damaged::directory_loops_end`.
+/// Every function, with what leads to it: `::tests::tests::damaged::directory_loops_end`.
 fn functions() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in rust() {
         let path = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
-        let path = path.trim_end_matches("/main").replace('/', "::");
+        let path = path.trim_end_matches("/main").replace("/src/", "/");
+        let path = path.replace('/', "::");
         for line in file.text.lines() {
             if let Some(rest) = line.trim_start().strip_prefix("fn ") {
                 let name = rest.split(['(', '<']).next().unwrap_or_default();
-                found.insert(format!("{path}::{name}"));
+                found.insert(format!("::{path}::{name}"));
             }
         }
     }
