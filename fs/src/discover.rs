@@ -146,7 +146,7 @@ pub fn discover(
             format!("disk/{}/", index.saturating_add(1))
         };
         let address = format!("{prefix}raw");
-        todo.push_back(tree.push(disk, None, address, prefix, 0));
+        todo.push_back(tree.push(disk, None, address, Some(prefix), 0));
     }
     while let Some(id) = todo.pop_front() {
         if (ctx.cancelled)() {
@@ -204,10 +204,18 @@ impl Tree {
         volume: Volume,
         parent: Option<VolumeId>,
         address: String,
-        child_prefix: String,
+        child_prefix: Option<String>,
         depth: u32,
     ) -> VolumeId {
         let id = VolumeId(self.nodes.len());
+        // Two tables on one disk may both have a first partition.
+        let taken = |address: &String| self.nodes.iter().any(|node| node.address == *address);
+        let mut numbered = (2_u32..).map(|n| format!("{address}~{n}"));
+        let address = match taken(&address) {
+            true => numbered.find(|address| !taken(address)).unwrap_or(address),
+            false => address,
+        };
+        let child_prefix = child_prefix.unwrap_or_else(|| format!("{address}/"));
         self.nodes.push(VolumeNode {
             id,
             parent,
@@ -297,8 +305,7 @@ fn identify(
                         .into_iter()
                         .map(|volume| {
                             let address = format!("{prefix}{}", volume.name);
-                            let below = format!("{address}/");
-                            tree.push(volume, Some(id), address, below, depth)
+                            tree.push(volume, Some(id), address, None, depth)
                         })
                         .collect();
                     children.extend_from_slice(&ids);

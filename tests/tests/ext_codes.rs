@@ -51,7 +51,6 @@ const RECIPES: &[(Code, &str, How, Change)] = &[
         p.put(SUPERBLOCK + 0xfd, &[0])
     }),
     (JOURNAL_REPLAYED, "ext3-journal", Strict, NONE),
-    (JOURNAL_FAST_COMMIT, "ext4-fast-commit", Strict, NONE),
     (STATE, "ext4-2k", Strict, |p| {
         p.put(SUPERBLOCK + 0x3a, &[0, 0])
     }),

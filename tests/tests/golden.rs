@@ -1,6 +1,5 @@
 //! Every image against what Linux and its tools say about it.
 
-use flr_fs::filesystem::ext::codes;
 use flr_fs::{FsState, ReplayPolicy, Volume};
 use flr_recover::{Error, OpenOptions, Point, point::Opened};
 use flr_tests::{Golden, Rules, compare, golden, image};
@@ -22,9 +21,6 @@ fn open(name: &str, replay: ReplayPolicy) -> Arc<Point> {
         &options,
     )
 }
-
-/// The image whose journal goes on in fast commits.
-const FAST_COMMITS: &str = "ext4-fast-commit";
 
 fn guest(name: &str, replay: ReplayPolicy) -> Result<Opened, Error> {
     open(name, replay).guest()
@@ -52,9 +48,6 @@ fn bare_filesystems_are_what_linux_says() {
     assert_eq!(names.len(), 36);
     let mut failed = Vec::new();
     for name in names {
-        if name == FAST_COMMITS {
-            continue;
-        }
         let told = match guest(&name, ReplayPolicy::Replay) {
             Ok(opened) => {
                 let rules = Rules {
@@ -103,15 +96,6 @@ fn a_replayed_journal_is_told() {
         state(&guest("ext4-4k", ReplayPolicy::Replay).unwrap()),
         FsState::Clean
     );
-}
-
-#[test]
-fn fast_commits_are_refused_by_name() {
-    let error = guest(FAST_COMMITS, ReplayPolicy::Replay).unwrap_err();
-    let Error::Fs(error) = error else {
-        panic!("{error:?}")
-    };
-    assert_eq!(error.code(), codes::JOURNAL_FAST_COMMIT);
 }
 
 fn state(opened: &Opened) -> FsState {

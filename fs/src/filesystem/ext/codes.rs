@@ -42,8 +42,6 @@ codes! {
     JOURNAL_HOLE = "ext4.journal.hole";
     /// The journal held changes, which are shown. A remark, not damage.
     JOURNAL_REPLAYED = "ext4.journal.replayed";
-    /// The journal goes on in fast commits, which are not applied.
-    JOURNAL_FAST_COMMIT = "ext4.journal.fastcommit";
     /// The filesystem was in use or had errors when the image was taken.
     STATE = "ext4.state";
     /// Files were deleted while still open; their space was not freed yet.

@@ -38,6 +38,17 @@ pub(super) struct Piece {
     end: usize,
 }
 
+impl From<Vec<u8>> for Piece {
+    fn from(bytes: Vec<u8>) -> Self {
+        let end = bytes.len();
+        Self {
+            chunk: Arc::from(bytes),
+            start: 0,
+            end,
+        }
+    }
+}
+
 impl Deref for Piece {
     type Target = [u8];
 
@@ -118,11 +129,7 @@ impl Disk {
     fn uncached(&self, at: u64, len: usize) -> Result<Piece> {
         let mut bytes = vec![0; len];
         self.source.read_at(at, &mut bytes)?;
-        Ok(Piece {
-            chunk: Arc::from(bytes),
-            start: 0,
-            end: len,
-        })
+        Ok(Piece::from(bytes))
     }
 
     /// Whether metadata checksums exist and are to be obeyed.

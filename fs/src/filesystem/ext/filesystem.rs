@@ -4,6 +4,7 @@ use super::codes;
 use super::content::Content;
 use super::directory::{Directory, Found as DirFound, expect_directory};
 use super::disk::Disk;
+use super::fast::FastCommits;
 use super::features::{compat, incompat, names, ro_compat};
 use super::group::Groups;
 use super::inode::{BLOCK_AREA_LEN, Inode, flags};
@@ -30,6 +31,7 @@ pub(super) struct ExtFilesystem {
     disk: Arc<Disk>,
     groups: Groups,
     maps: Cache<u32, Arc<Runs>>,
+    fast: FastCommits,
     info: FsInfo,
 }
 
@@ -41,7 +43,12 @@ impl ExtFilesystem {
     pub(super) fn open(source: &Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Result<Self> {
         let (raw_sb, copy) = backup::read(source.as_ref(), ctx.checksums)?;
         let mut notes: Vec<_> = copy.iter().cloned().collect();
-        let (device, state) = settle_journal(source, &raw_sb, copy.is_some(), ctx, &mut notes)?;
+        let settled = settle_journal(source, &raw_sb, copy.is_some(), ctx, &mut notes)?;
+        let Settled {
+            device,
+            state,
+            fast,
+        } = settled;
         // The superblock is metadata as well: the journal may hold a newer one.
         let sb = match state {
             FsState::Replayed => backup::read(device.as_ref(), ctx.checksums)?.0,
@@ -57,13 +64,22 @@ impl ExtFilesystem {
             disk: Arc::new(disk),
             groups,
             maps,
+            fast,
             info,
         })
     }
 
     fn inode(&self, node: NodeId) -> Result<Inode> {
         let number = u32::try_from(node.0).map_err(|_| Error::from(Request::NoSuchNode))?;
-        Inode::read(&self.disk, &self.groups, number)
+        if !self.fast.has_inode(number) {
+            return Inode::read(&self.disk, &self.groups, number);
+        }
+        let at = self.groups.inode_at(&self.disk.sb, number)?;
+        let on_disk = self.disk.piece(at, usize::from(self.disk.sb.inode_size))?;
+        match self.fast.inode(number, &on_disk) {
+            Some(raw) => Inode::from_bytes(&self.disk.sb, number, at, raw),
+            None => Inode::read(&self.disk, &self.groups, number),
+        }
     }
 
     /// The map of a file in blocks. Kept in memory while there is room.
@@ -74,6 +90,7 @@ impl ExtFilesystem {
             } else {
                 block_map::read(&self.disk, inode)?
             };
+            let runs = self.fast.map(&self.disk, inode.number, runs, inode.at)?;
             let bytes = runs.bytes();
             Ok((Arc::new(runs), bytes))
         })
@@ -114,7 +131,16 @@ impl ExtFilesystem {
     fn directory(&self, node: NodeId) -> Result<Directory> {
         let inode = self.inode(node)?;
         expect_directory(&inode)?;
+        let changes = self.fast.names(inode.number);
+        Ok(self.directory_on_disk(inode)?.with_changes(changes))
+    }
+
+    fn directory_on_disk(&self, inode: Inode) -> Result<Directory> {
         let disk = Arc::clone(&self.disk);
+        if self.fast.is_created(inode.number) {
+            // Its blocks were never written; all its entries are changes.
+            return Ok(Directory::inline(disk, inode, &[], BLOCK_AREA_LEN));
+        }
         if inode.has(flags::INLINE_DATA) {
             let data = self.inline_data(&inode)?;
             return Ok(Directory::inline(disk, inode, &data, BLOCK_AREA_LEN));
@@ -316,6 +342,13 @@ fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
     )))
 }
 
+/// A device whose journal has been dealt with.
+struct Settled {
+    device: Arc<dyn ByteSource>,
+    state: FsState,
+    fast: FastCommits,
+}
+
 /// Replays the journal if it has to be, and says what became of it.
 ///
 /// `from_copy`: `sb` is a copy of the superblock, which does not tell whether the journal holds
@@ -326,8 +359,14 @@ fn settle_journal(
     from_copy: bool,
     ctx: &OpenContext<'_>,
     notes: &mut Vec<Fault>,
-) -> Result<(Arc<dyn ByteSource>, FsState)> {
-    let as_it_is = |state| Ok((Arc::clone(source), state));
+) -> Result<Settled> {
+    let as_it_is = |state| {
+        Ok(Settled {
+            device: Arc::clone(source),
+            state,
+            fast: FastCommits::default(),
+        })
+    };
     let has_journal = sb.feature_compat & compat::HAS_JOURNAL != 0;
     let maybe = from_copy && has_journal;
     if !sb.has(incompat::RECOVER) && !maybe {
@@ -341,20 +380,20 @@ fn settle_journal(
     let Some(replayed) = journal::replay(source, &log, sb.blocks_count, &ctx.limits)? else {
         return as_it_is(FsState::Clean);
     };
-    if replayed.fast_commits {
-        let detail = "the journal goes on in fast commits, which are not read yet";
-        return Err(Error::unsupported(
-            codes::JOURNAL_FAST_COMMIT,
-            sb.at,
-            detail,
-        ));
-    }
-    let detail = format!(
-        "{} transactions of the journal are applied",
-        replayed.transactions
-    );
+    let (transactions, changes) = (replayed.transactions, replayed.fast_commits.len());
+    let detail = match changes {
+        0 => format!("{transactions} transactions of the journal are applied"),
+        _ => format!(
+            "{transactions} transactions of the journal and {changes} changes of fast commits \
+             are applied"
+        ),
+    };
     notes.push(Fault::new(codes::JOURNAL_REPLAYED, sb.at, detail));
-    Ok((replayed.source, FsState::Replayed))
+    Ok(Settled {
+        device: replayed.source,
+        state: FsState::Replayed,
+        fast: FastCommits::new(replayed.fast_commits),
+    })
 }
 
 /// What a user should know of the state the filesystem was left in.

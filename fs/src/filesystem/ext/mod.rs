@@ -22,6 +22,7 @@ mod directory;
 mod dirent;
 mod disk;
 mod extent;
+mod fast;
 mod features;
 mod filesystem;
 mod group;

@@ -15,12 +15,14 @@
 
 mod block;
 mod crc32_be;
+mod fast_commit;
 mod locate;
 mod log;
 mod overlay;
 mod scan;
 mod superblock;
 
+pub(super) use fast_commit::Change;
 pub(super) use locate::locate;
 
 use crate::error::Result;
@@ -37,8 +39,8 @@ pub(super) struct Replayed {
     pub(super) source: Arc<dyn ByteSource>,
     /// Transactions that were applied.
     pub(super) transactions: u64,
-    /// Whether the log may go on in fast commits, which are not part of this.
-    pub(super) fast_commits: bool,
+    /// What fast commits changed after that, oldest first. Not part of `source`.
+    pub(super) fast_commits: Vec<Change>,
 }
 
 /// Replays `log` over `device`, which has `blocks_count` blocks of the log's block size. `None` if
@@ -56,7 +58,7 @@ pub(super) fn replay(
         return Ok(None);
     }
     let scanned = scan::scan(log, blocks_count, limits)?;
-    let fast_commits = scan::has_fast_commits(log, scanned.next_sequence)?;
+    let fast_commits = fast_commit::read(log, scanned.next_sequence)?;
     let source = Overlay::new(Arc::clone(device), log, scanned.blocks);
     Ok(Some(Replayed {
         source: Arc::new(source),
