@@ -45,7 +45,7 @@ pub(crate) fn start(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens the file that the log goes to, behind what it holds.
+/// Opens a log to be written at its end.
 #[expect(
     clippy::disallowed_methods,
     reason = "the log is ours, and named by the user"
