@@ -134,7 +134,7 @@ fn serve_here(ctx: &mut Context<'_>, args: &Mount) -> Outcome<End> {
     let served = serve(view, &options, |ready| {
         if args.child {
             let log = ctx.global.log_file.as_ref();
-            let log = log.and_then(|path| std::fs::File::options().append(true).open(path).ok());
+            let log = log.and_then(|path| crate::log::open(path).ok());
             return background::detach(ready, log);
         }
         announce(ctx, ready).map_err(|_| std::io::ErrorKind::BrokenPipe.into())
