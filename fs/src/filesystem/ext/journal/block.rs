@@ -104,10 +104,11 @@ pub(super) fn revoked(sb: &JournalSuperblock, block: &[u8]) -> Option<Vec<u64>> 
     } else {
         0
     };
-    if used < REVOKE_HEADER_LEN || used > block.len().checked_sub(tail)? {
+    if used > block.len().checked_sub(tail)? {
         return None;
     }
-    let records = block.get(REVOKE_HEADER_LEN..used)?;
+    // A count below the header's own length stands for no record.
+    let records = block.get(REVOKE_HEADER_LEN..used).unwrap_or_default();
     Some(if sb.has(features::BIT64) {
         records
             .chunks_exact(8)

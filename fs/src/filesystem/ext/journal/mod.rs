@@ -15,6 +15,7 @@
 
 mod block;
 mod crc32_be;
+mod fast_commit;
 mod locate;
 mod log;
 mod overlay;
@@ -56,7 +57,7 @@ pub(super) fn replay(
         return Ok(None);
     }
     let scanned = scan::scan(log, blocks_count, limits)?;
-    let fast_commits = scan::has_fast_commits(log, scanned.next_sequence)?;
+    let fast_commits = fast_commit::has_fast_commits(log, scanned.next_sequence)?;
     let source = Overlay::new(Arc::clone(device), log, scanned.blocks);
     Ok(Some(Replayed {
         source: Arc::new(source),

@@ -294,26 +294,6 @@ fn is_after(a: u32, b: u32) -> bool {
     distance != 0 && distance < 0x8000_0000
 }
 
-/// Whether the area of fast commits holds any that follow transaction `next_sequence - 1`.
-///
-/// Fast commits begin with a head record that names the transaction they follow
-/// (`ext4_fc_replay_scan` in `fs/ext4/fast_commit.c`).
-///
-/// # Errors
-/// Those of the source.
-pub(super) fn has_fast_commits(log: &Log, next_sequence: u32) -> Result<bool> {
-    const TAG_HEAD: u16 = 9;
-    let sb = log.superblock();
-    if !sb.has(features::FAST_COMMIT) || sb.last >= sb.max_len {
-        return Ok(false);
-    }
-    let bytes = log.read(sb.last)?;
-    // Little-endian here: tag, length, then features and the transaction's number.
-    let tag = crate::bytes::get_le_u16(&bytes, 0);
-    let tid = crate::bytes::get_le_u32(&bytes, 8);
-    Ok(tag == Some(TAG_HEAD) && tid == Some(next_sequence))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
