@@ -8,6 +8,7 @@ pub mod fault;
 pub mod faulty;
 pub mod golden;
 pub mod image;
+pub mod jbd2;
 pub mod memory;
 pub mod patch;
 pub mod require;

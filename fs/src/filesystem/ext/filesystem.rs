@@ -320,7 +320,7 @@ fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
 ///
 /// `from_copy`: `sb` is a copy of the superblock, which does not tell whether the journal holds
 /// changes; the journal does.
-fn settle_journal(
+pub(super) fn settle_journal(
     source: &Arc<dyn ByteSource>,
     sb: &Superblock,
     from_copy: bool,
