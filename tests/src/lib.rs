@@ -3,6 +3,7 @@
 
 pub mod compare;
 pub mod content;
+pub mod crash;
 pub mod exercise;
 pub mod fault;
 pub mod faulty;
@@ -11,6 +12,7 @@ pub mod image;
 pub mod jbd2;
 pub mod memory;
 pub mod patch;
+pub mod recorder;
 pub mod require;
 pub mod sample;
 
