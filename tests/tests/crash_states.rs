@@ -65,6 +65,7 @@ fn states(configuration: Configuration) {
         let replayed = image.replayed(Oracle::Debugfs);
         let told = image.judge_against(|| replayed.clone());
         let told = told.unwrap_or_else(|error| panic!("{what}: {error}"));
+        if !told.is_empty() { image.save(&scratch().join(format!("keep-{}", configuration.0))); }
         assert!(told.is_empty(), "{what}: {told:#?}");
         dirty += usize::from(image.get(0, 0x1c) != 0);
         dropped += usize::from(cut.dropped.is_some());
@@ -94,7 +95,7 @@ macro_rules! configurations {
 configurations! {
     default: &["-t", "ext4", "-b", "4096", "-J", "size=4"], "defaults";
     checksum_v1: &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum", "-J", SMALL], "journal_checksum";
-    checksum_v1_async: &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum", "-J", SMALL], "journal_async_commit";
+    checksum_v1_async: &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum", "-J", SMALL], "journal_checksum,journal_async_commit";
     no_checksum: &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,^64bit", "-J", SMALL], "defaults";
     narrow: &["-t", "ext4", "-b", "1024", "-O", "^64bit", "-J", SMALL], "nodelalloc";
     ext3: &["-t", "ext3", "-b", "1024", "-J", SMALL], "defaults";
