@@ -112,12 +112,32 @@ impl Image {
     #[must_use]
     pub fn own_blocks(&self) -> Vec<(usize, u32, u32)> {
         let start = usize::try_from(self.get(0, S_START)).expect("a block");
+        let start = start.max(1);
         let len = self.log.len();
         (0..len - 1)
             .map(|step| 1 + (start - 1 + step) % (len - 1))
             .filter(|block| self.get(*block, 0) == MAGIC)
             .map(|block| (block, self.get(block, 4), self.get(block, 8)))
             .collect()
+    }
+
+    /// Whether transactions of the log go on at its beginning.
+    #[must_use]
+    pub fn wraps(&self) -> bool {
+        let start = usize::try_from(self.get(0, S_START)).expect("a block");
+        let mut next = self.get(0, S_SEQUENCE);
+        let mut last = start;
+        for (block, kind, sequence) in self.own_blocks() {
+            if start == 0 || sequence != next {
+                return false;
+            }
+            if block < last {
+                return true;
+            }
+            last = block;
+            next = next.wrapping_add(u32::from(kind == 2));
+        }
+        false
     }
 
     /// Moves the ring so that its block `start` becomes block `to`.
