@@ -1,12 +1,11 @@
 //! Logs for tests: made by `debugfs`, changed by hand, and replayed by e2fsprogs on a copy.
 
-use crate::image::scratch;
+use crate::e2fsprogs::{Oracle, debugfs_output};
 use flr_fs::filesystem::ext::replayed_device;
 use flr_fs::{ByteSource, Error, Memory, OpenContext};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 /// Signature of the log's own blocks.
@@ -163,7 +162,7 @@ impl Image {
     /// # Panics
     /// If the image is not what it was before.
     pub fn judge(&self, with: Oracle) -> Result<Vec<String>, Error> {
-        self.judge_against(|| self.replayed(with))
+        self.judge_against(|| with.replayed(&self.bytes))
     }
 
     /// As [`Image::judge`], with the bytes of the image as replay should leave it.
@@ -183,35 +182,6 @@ impl Image {
         source.read_at(0, &mut after)?;
         assert_eq!(before, Sha256::digest(&after), "the source was changed");
         Ok(self.differences(ours, theirs()))
-    }
-
-    /// The image after e2fsprogs replayed its log.
-    ///
-    /// # Panics
-    /// If they do not.
-    #[must_use]
-    pub fn replayed(&self, with: Oracle) -> Vec<u8> {
-        let copy = tempfile::NamedTempFile::new_in(scratch()).expect("a file");
-        self.save(copy.path());
-        let mut command = match with {
-            Oracle::E2fsck => Command::new("e2fsck"),
-            Oracle::Debugfs => Command::new("debugfs"),
-        };
-        match with {
-            Oracle::E2fsck => command.args(["-E", "journal_only", "-y"]),
-            // Before the replay bitmaps need not fit their checksums: -n.
-            Oracle::Debugfs => command.args(["-n", "-w", "-R", "jr"]),
-        };
-        let done = command.arg(copy.path()).output().expect("e2fsprogs");
-        let code = done.status.code();
-        if matches!(with, Oracle::Debugfs) {
-            // It ends with 0 in any case, and tells its version.
-            let told = String::from_utf8_lossy(&done.stderr);
-            assert!(told.lines().count() <= 1, "{told}");
-        }
-        // e2fsck ends with 1 when it changed something.
-        assert!(code.is_some_and(|code| code <= 1), "{done:?}");
-        std::fs::read(copy.path()).expect("the copy")
     }
 
     fn differences(&self, mut ours: Vec<u8>, mut theirs: Vec<u8>) -> Vec<String> {
@@ -249,15 +219,6 @@ const REPLAY_FIELDS: &[Range<usize>] = &[
     0x3fc..0x400,
 ];
 
-/// Who replays the copy.
-#[derive(Clone, Copy, Debug)]
-pub enum Oracle {
-    /// `e2fsck -E journal_only`, which clears orphans besides.
-    E2fsck,
-    /// `debugfs -R jr`, which does nothing else.
-    Debugfs,
-}
-
 fn range(text: &str) -> Option<Range<usize>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     Some(first.parse().ok()?..last.parse::<usize>().ok()? + 1)
@@ -271,41 +232,4 @@ pub fn crc32c(register: u32, bytes: &[u8]) -> u32 {
             (register >> 1) ^ if register & 1 == 0 { 0 } else { 0x82f6_3b78 }
         })
     })
-}
-
-/// Runs commands of `debugfs` on an image.
-///
-/// # Panics
-/// If they complain.
-pub fn debugfs(path: &Path, commands: &[String]) {
-    let script = tempfile::NamedTempFile::new_in(scratch()).expect("a file");
-    std::fs::write(script.path(), commands.join("\n")).expect("room");
-    let mut command = Command::new("debugfs");
-    command.arg("-w").arg("-f").arg(script.path()).arg(path);
-    let done = command.output().expect("debugfs");
-    let told = String::from_utf8_lossy(&done.stderr).into_owned();
-    let told: Vec<_> = told.lines().skip(1).collect();
-    assert!(done.status.success() && told.is_empty(), "{told:#?}");
-}
-
-/// What `debugfs` answers to a question.
-///
-/// # Panics
-/// If it does not.
-#[must_use]
-pub fn debugfs_output(path: &Path, question: &str) -> String {
-    let mut command = Command::new("debugfs");
-    let done = command.args(["-R", question]).arg(path).output();
-    String::from_utf8(done.expect("debugfs").stdout).expect("text")
-}
-
-/// Makes an ext filesystem.
-///
-/// # Panics
-/// If it cannot be made.
-pub fn mke2fs(path: &Path, args: &[&str], size: &str) {
-    let mut command = Command::new("mke2fs");
-    let made = command.args(["-q", "-F"]).args(args).arg(path).arg(size);
-    let made = made.output().expect("mke2fs");
-    assert!(made.status.success(), "{made:?}");
 }

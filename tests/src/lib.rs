@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod content;
 pub mod crash;
+pub mod e2fsprogs;
 pub mod exercise;
 pub mod fault;
 pub mod faulty;

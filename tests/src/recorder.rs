@@ -199,7 +199,7 @@ pub fn record(disk: Vec<u8>, options: &str, load: impl FnOnce(&Path)) -> Recordi
     let session = fuser::spawn_mount(recorder.clone(), below.path(), &Config::default());
     let session = session.expect("a FUSE mount");
     let device = Loop::new(&below.path().join(NAME));
-    let mount = Mount::new(&device.0, above.path(), options);
+    let mount = Mount::new(&device, above.path(), options).expect(options);
     load(above.path());
     let events = recorder.disk().events.clone();
     drop(mount);
@@ -208,10 +208,11 @@ pub fn record(disk: Vec<u8>, options: &str, load: impl FnOnce(&Path)) -> Recordi
     Recording { start, events }
 }
 
-struct Loop(PathBuf);
+/// A loop device, until it is dropped.
+pub(crate) struct Loop(PathBuf);
 
 impl Loop {
-    fn new(file: &Path) -> Self {
+    pub(crate) fn new(file: &Path) -> Self {
         // Two at once may be told the same free device.
         for _ in 0..10 {
             let mut command = Command::new("losetup");
@@ -232,14 +233,15 @@ impl Drop for Loop {
     }
 }
 
-struct Mount(PathBuf);
+/// A mount of the kernel's ext4, until it is dropped.
+pub(crate) struct Mount(PathBuf);
 
 impl Mount {
-    fn new(device: &Path, on: &Path, options: &str) -> Self {
+    /// `None` if the kernel does not want to.
+    pub(crate) fn new(device: &Loop, on: &Path, options: &str) -> Option<Self> {
         let mut command = Command::new("mount");
         command.args(["-t", "ext4", "-o", options]);
-        assert!(run(command.arg(device).arg(on)), "{options}");
-        Self(on.into())
+        run(command.arg(&device.0).arg(on)).then(|| Self(on.into()))
     }
 }
 
@@ -250,6 +252,6 @@ impl Drop for Mount {
 }
 
 fn run(command: &mut Command) -> bool {
-    let done = command.status();
-    done.is_ok_and(|status| status.success())
+    let done = command.output();
+    done.is_ok_and(|done| done.status.success())
 }

@@ -6,9 +6,10 @@
 
 use flr_fs::{Memory, OpenContext};
 use flr_tests::crash::{Cut, Numbers, counts, load};
+use flr_tests::e2fsprogs::{Oracle, mke2fs};
 use flr_tests::exercise;
 use flr_tests::image::scratch;
-use flr_tests::jbd2::{Image, Oracle, mke2fs};
+use flr_tests::jbd2::Image;
 use flr_tests::recorder::{Recording, record};
 use flr_tests::require::require;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ fn states(configuration: Configuration) {
         let cut = Cut::random(&recording, &mut numbers);
         image.bytes = cut.disk(&recording);
         let what = format!("{}, seed {seed}, state {index}, {cut:?}", configuration.0);
-        let replayed = image.replayed(Oracle::Debugfs);
+        let replayed = Oracle::Debugfs.replayed(&image.bytes);
         let told = image.judge_against(|| replayed.clone());
         let told = told.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(told.is_empty(), "{what}: {told:#?}");
