@@ -1,5 +1,10 @@
 //! States that a power cut leaves: a load for a recorded disk, and how it is cut.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the load of a disk that is thrown away"
+)]
+
 use crate::recorder::{Event, Recording};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

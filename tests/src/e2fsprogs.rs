@@ -1,5 +1,10 @@
 //! Logs made and replayed by others: e2fsprogs and the kernel.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "images that are made here, and copies of them"
+)]
+
 use crate::image::scratch;
 use crate::jbd2::{Image, MAGIC, S_SEQUENCE};
 use crate::recorder::{Loop, Mount};

@@ -1,5 +1,7 @@
 //! Logs for tests: made by `debugfs`, changed by hand, and replayed by e2fsprogs on a copy.
 
+#![expect(clippy::disallowed_methods, reason = "images that are made here")]
+
 use crate::e2fsprogs::{Oracle, debugfs_output};
 use flr_fs::filesystem::ext::replayed_device;
 use flr_fs::{ByteSource, Error, Memory, OpenContext};

@@ -1,5 +1,7 @@
 //! Replay of the journal, block by block, against e2fsprogs on a copy.
 
+#![expect(clippy::disallowed_methods, reason = "images that are made here")]
+
 use flr_tests::e2fsprogs::{KINDS, Oracle, made};
 use flr_tests::image::{image_bytes, scratch};
 use flr_tests::jbd2::Image;

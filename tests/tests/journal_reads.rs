@@ -1,5 +1,7 @@
 //! How much of a log is read to replay it.
 
+#![expect(clippy::disallowed_methods, reason = "images that are made here")]
+
 use flr_fs::filesystem::ext::replayed_device;
 use flr_fs::{ByteSource, OpenContext};
 use flr_tests::e2fsprogs::{debugfs, mke2fs};
