@@ -3,13 +3,17 @@
 
 pub mod compare;
 pub mod content;
+pub mod crash;
+pub mod e2fsprogs;
 pub mod exercise;
 pub mod fault;
 pub mod faulty;
 pub mod golden;
 pub mod image;
+pub mod jbd2;
 pub mod memory;
 pub mod patch;
+pub mod recorder;
 pub mod require;
 pub mod sample;
 

@@ -343,8 +343,9 @@ fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
 }
 
 /// A device whose journal has been dealt with.
-struct Settled {
-    device: Arc<dyn ByteSource>,
+pub(super) struct Settled {
+    /// The device as its log leaves it; fast commits are not part of it.
+    pub device: Arc<dyn ByteSource>,
     state: FsState,
     fast: FastCommits,
 }
@@ -353,7 +354,7 @@ struct Settled {
 ///
 /// `from_copy`: `sb` is a copy of the superblock, which does not tell whether the journal holds
 /// changes; the journal does.
-fn settle_journal(
+pub(super) fn settle_journal(
     source: &Arc<dyn ByteSource>,
     sb: &Superblock,
     from_copy: bool,

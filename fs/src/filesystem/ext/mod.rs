@@ -93,3 +93,21 @@ impl FilesystemDriver for Ext {
         )?))
     }
 }
+
+/// The device as the journal leaves it: what lies on `source`, with the newest copies of blocks that
+/// the journal holds in their places. `source` itself if there is nothing to replay.
+///
+/// Every block of a filesystem that is opened is read from here. Nothing is written; the superblock
+/// still says that there is a journal to replay.
+///
+/// # Errors
+/// As [`FilesystemDriver::open`] of [`Ext`], as far as superblock and journal go.
+pub fn replayed_device(
+    source: &Arc<dyn ByteSource>,
+    ctx: &OpenContext<'_>,
+) -> Result<Arc<dyn ByteSource>> {
+    let (sb, copy) = backup::read(source.as_ref(), ctx.checksums)?;
+    let notes = &mut Vec::new();
+    let device = filesystem::settle_journal(source, &sb, copy.is_some(), ctx, notes)?.device;
+    Ok(device)
+}

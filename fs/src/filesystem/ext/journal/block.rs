@@ -14,6 +14,8 @@ use crate::bytes::{get_array, get_be_u16, get_be_u32, get_be_u64, join_u32};
 
 const HEADER_LEN: usize = 12;
 const REVOKE_HEADER_LEN: usize = 16;
+/// Bytes of a commit block that mean anything (`struct commit_header`).
+const COMMIT_HEADER_LEN: usize = 60;
 const UUID_LEN: usize = 16;
 const TAIL_LEN: usize = 4;
 
@@ -104,10 +106,11 @@ pub(super) fn revoked(sb: &JournalSuperblock, block: &[u8]) -> Option<Vec<u64>> 
     } else {
         0
     };
-    if used < REVOKE_HEADER_LEN || used > block.len().checked_sub(tail)? {
+    if used > block.len().checked_sub(tail)? {
         return None;
     }
-    let records = block.get(REVOKE_HEADER_LEN..used)?;
+    // A count below the header's own length stands for no record.
+    let records = block.get(REVOKE_HEADER_LEN..used).unwrap_or_default();
     Some(if sb.has(features::BIT64) {
         records
             .chunks_exact(8)
@@ -161,7 +164,12 @@ pub(super) struct Commit {
 pub(super) fn commit(sb: &JournalSuperblock, block: &[u8]) -> Commit {
     let [kind, len] = get_array(block, 0xc).unwrap_or([0; 2]);
     let stored = get_be_u32(block, 0x10).unwrap_or(0);
-    let damaged = sb.has_block_checksums() && commit_checksum(sb.seed, block) != Some(stored);
+    let damaged = sb.has_block_checksums()
+        && commit_checksum(sb.seed, block, block.len()) != Some(stored)
+        // Only the first sector of it may have been written when power was cut. All that counts is
+        // in the header, and behind it the checksum expects zeros
+        // (`jbd2_commit_block_csum_verify_partial`).
+        && commit_checksum(sb.seed, block, COMMIT_HEADER_LEN) != Some(stored);
     Commit {
         time: get_be_u64(block, 0x30).unwrap_or(0),
         damaged,
@@ -169,11 +177,10 @@ pub(super) fn commit(sb: &JournalSuperblock, block: &[u8]) -> Commit {
     }
 }
 
-fn commit_checksum(seed: Crc32c, block: &[u8]) -> Option<u32> {
-    Some(
-        seed.with(block.get(..0x10)?)
-            .with_zeros(4)
-            .with(block.get(0x14..)?)
-            .value(),
-    )
+/// The checksum of a commit block of which all but the first `len` bytes are taken for zeros.
+fn commit_checksum(seed: Crc32c, block: &[u8], len: usize) -> Option<u32> {
+    let mut whole = block.get(..len)?.to_vec();
+    whole.resize(block.len(), 0);
+    whole.get_mut(0x10..0x14)?.fill(0);
+    Some(seed.with(&whole).value())
 }

@@ -59,7 +59,12 @@ impl Log {
     }
 
     /// Reads a block.
+    ///
+    /// # Errors
+    /// [`codes::JOURNAL_HOLE`] if the log has no such block; those of the source.
     pub(super) fn read(&self, block: u32) -> Result<Vec<u8>> {
+        // A hole would read as zeros, which is how the end of a log looks.
+        self.place(block)?;
         let mut bytes = vec![0; self.block_len()];
         self.content.read_at(self.offset(block), &mut bytes)?;
         Ok(bytes)

@@ -19,6 +19,7 @@ mod fast_commit;
 mod locate;
 mod log;
 mod overlay;
+mod reader;
 mod scan;
 mod superblock;
 

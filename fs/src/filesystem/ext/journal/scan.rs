@@ -10,6 +10,7 @@ use super::super::codes;
 use super::block::{self, Commit, Kind, Tag};
 use super::crc32_be::crc32_be;
 use super::log::Log;
+use super::reader::Reader;
 use super::superblock::features;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -70,11 +71,7 @@ impl Open {
 /// [`codes::JOURNAL_CHECKSUM`], [`codes::JOURNAL_BLOCK`], [`codes::JOURNAL_LOOP`]; those of the source.
 pub(super) fn scan(log: &Log, blocks_count: u64, limits: &Limits) -> Result<Scanned> {
     let sb = log.superblock();
-    let mut reader = Reader {
-        log,
-        next: sb.start,
-        left: sb.last.saturating_sub(sb.first),
-    };
+    let mut reader = Reader::new(log);
     let mut sequence = sb.sequence;
     let mut transactions = 0_u64;
     let mut copies = Vec::new();
@@ -140,38 +137,6 @@ pub(super) fn scan(log: &Log, blocks_count: u64, limits: &Limits) -> Result<Scan
         transactions,
         next_sequence: sequence,
     })
-}
-
-/// Steps through the ring.
-struct Reader<'a> {
-    log: &'a Log,
-    next: u32,
-    /// Blocks of the ring that have not been stepped over.
-    left: u32,
-}
-
-impl Reader<'_> {
-    fn block(&mut self) -> Result<Vec<u8>> {
-        let bytes = self.log.read(self.next)?;
-        self.skip()?;
-        Ok(bytes)
-    }
-
-    /// Steps over a block and returns its number.
-    fn skip(&mut self) -> Result<u32> {
-        let block = self.next;
-        let Some(left) = self.left.checked_sub(1) else {
-            let detail = "a transaction longer than the journal";
-            return Err(Error::corrupt(
-                codes::JOURNAL_LOOP,
-                self.log.place(block)?,
-                detail,
-            ));
-        };
-        self.left = left;
-        self.next = self.log.after(block);
-        Ok(block)
-    }
 }
 
 /// Notes the copies behind a descriptor, and sums them where version 1 wants that.

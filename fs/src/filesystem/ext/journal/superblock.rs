@@ -31,6 +31,9 @@ pub(crate) mod features {
 /// Fast commit blocks of a journal that does not say how many it has.
 const FAST_COMMIT_BLOCKS_DEFAULT: u32 = 256;
 
+/// Blocks that must be left for the ring when the log has fast commits.
+const RING_BLOCKS_MIN: u32 = 1024;
+
 /// Geometry and state of a log.
 #[derive(Clone, Debug)]
 pub(crate) struct JournalSuperblock {
@@ -87,8 +90,16 @@ impl JournalSuperblock {
             let detail = format!("journal features {unknown:#x} are not read");
             return Err(Error::unsupported(codes::JOURNAL_FEATURE, at, detail));
         }
-        let has_checksums = incompat & (features::CSUM_V2 | features::CSUM_V3) != 0;
-        if has_checksums {
+        let (v1, v2, v3) = (
+            compat & 0x1 != 0,
+            incompat & features::CSUM_V2 != 0,
+            incompat & features::CSUM_V3 != 0,
+        );
+        if (v2 && v3) || (v1 && (v2 || v3)) {
+            let detail = format!("checksums of several versions: v1 {v1}, v2 {v2}, v3 {v3}");
+            return Err(bad(detail));
+        }
+        if v2 || v3 {
             verify(raw, at)?;
         }
         let s_blocksize = be_u32(raw, 0xc);
@@ -100,7 +111,11 @@ impl JournalSuperblock {
             (true, 0) => FAST_COMMIT_BLOCKS_DEFAULT,
             (true, blocks) => blocks,
         };
-        let last = s_maxlen.saturating_sub(fast);
+        let last = match s_maxlen.checked_sub(fast) {
+            Some(last) if last >= RING_BLOCKS_MIN || fast == 0 => last,
+            // As the kernel has it: a log too small for both has no fast commits.
+            _ => s_maxlen,
+        };
         let sound = s_blocksize == fs_block_size
             && u64::from(s_maxlen) <= blocks
             && s_first > 0
@@ -122,7 +137,7 @@ impl JournalSuperblock {
             last,
             sequence: be_u32(raw, 0x18),
             start: s_start,
-            checksum_v1: compat & 0x1 != 0,
+            checksum_v1: v1,
             incompat,
             seed: Crc32c::START.with(&uuid),
         })

@@ -1,0 +1,89 @@
+//! Damaged logs: refused where the kernel refuses to mount, and where the kernel takes the damage for
+//! the end of the log, the same blocks.
+
+use flr_fs::Error;
+use flr_tests::e2fsprogs::{KINDS, Kind, made, replayed_by_kernel};
+use flr_tests::jbd2::Image;
+use flr_tests::require::require;
+
+const TOOLS: &[&str] = &["root", "mke2fs", "debugfs", "mount", "umount"];
+
+/// Bytes that are turned: signature, kind, number, the first tag, checksum and time of a commit, what
+/// lies behind its header, and the checksum at the end.
+const BYTES: &[usize] = &[0, 7, 11, 0xf, 0x13, 0x1b, 0x37, 100, 1023];
+
+/// What became of a damaged log.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Refused,
+    Replayed(Vec<String>),
+}
+
+fn ours(image: &Image, theirs: Vec<u8>) -> Outcome {
+    match image.judge_against(|| theirs) {
+        Ok(mut told) => {
+            // The superblock of an image with blocks of 1 KiB: mounting writes to it.
+            told.retain(|line| !line.starts_with("block 1 "));
+            Outcome::Replayed(told)
+        }
+        Err(Error::Corrupt(_)) => Outcome::Refused,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn damage_everywhere(kind: Kind) {
+    let whole = made(kind, None);
+    let own = whole.own_blocks();
+    let (first, last) = (own[0].0, own[own.len() - 1].0);
+    let (mut refused, mut replayed, mut wrong) = (0, 0, Vec::new());
+    for block in first..=last + 3 {
+        let is_own = own.iter().any(|(own, ..)| *own == block);
+        let bytes = if is_own { BYTES } else { &[7][..] };
+        for byte in bytes {
+            let mut image = whole.clone();
+            let at = image.at(block) + byte;
+            image.bytes[at] ^= 0x10;
+            let kernel = replayed_by_kernel(&image.bytes);
+            let expected = match &kernel {
+                Some(_) => Outcome::Replayed(Vec::new()),
+                None => Outcome::Refused,
+            };
+            let found = ours(&image, kernel.unwrap_or_else(|| image.bytes.clone()));
+            match &found {
+                Outcome::Refused => refused += 1,
+                Outcome::Replayed(_) => replayed += 1,
+            }
+            if found != expected {
+                wrong.push(format!(
+                    "block {block}, byte {byte:#x}: {found:?}, not {expected:?}"
+                ));
+            }
+        }
+    }
+    println!(
+        "{}: {refused} refused, {replayed} replayed; {own:?}",
+        kind.0
+    );
+    assert!(
+        wrong.is_empty(),
+        "{}: {} {:#?}",
+        kind.0,
+        wrong.len(),
+        &wrong[..wrong.len().min(9)]
+    );
+    assert!(refused > 50 && replayed > 10);
+}
+
+#[test]
+fn damage_with_checksums_of_version_3_is_what_the_kernel_says() {
+    if require(TOOLS) {
+        damage_everywhere(KINDS[0]);
+    }
+}
+
+#[test]
+fn damage_with_checksums_of_version_2_is_what_the_kernel_says() {
+    if require(TOOLS) {
+        damage_everywhere(KINDS[4]);
+    }
+}
