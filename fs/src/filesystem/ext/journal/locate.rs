@@ -10,7 +10,7 @@ use super::super::inode::{Inode, flags};
 use super::super::superblock::{PRIMARY_OFFSET, SIZE, Superblock};
 use super::super::{block_map, extent};
 use super::log::Log;
-use crate::bytes::uuid_text;
+use crate::bytes::{array, le_u32, uuid_text};
 use crate::error::{Error, Result};
 use crate::format::{ChecksumPolicy, OpenContext};
 use crate::node::FileKind;
@@ -67,7 +67,7 @@ fn open(disk: &Arc<Disk>, inode: &Inode) -> Result<Log> {
         false => block_map::read(disk, inode)?,
     };
     let content = Content::new(Arc::clone(disk), Arc::new(runs), inode.size);
-    Log::open(Arc::new(content), None, disk.sb.block_size)
+    Log::open(Arc::new(content), 0, None, disk.sb.block_size)
 }
 
 /// A journal on a device of its own: behind a superblock with the feature `journal_dev` and the UUID
@@ -86,21 +86,26 @@ fn external(sb: &Superblock, ctx: &OpenContext<'_>) -> Result<Log> {
         if device.read_at(PRIMARY_OFFSET, &mut raw).is_err() || !Superblock::has_magic(&raw) {
             continue;
         }
-        let Ok(found) = Superblock::parse(&raw, PRIMARY_OFFSET, ctx.checksums) else {
-            continue;
-        };
-        if !found.has(incompat::JOURNAL_DEV) || found.uuid != sb.journal_uuid {
+        // Not parsed as a superblock: it describes no filesystem, and that is refused by name.
+        let uuid: [u8; 16] = array(&raw, 0x68);
+        if le_u32(&raw, 0x60) & incompat::JOURNAL_DEV == 0 || uuid != sb.journal_uuid {
             continue;
         }
-        // The log begins in the block behind the one with the superblock.
-        let block_size = u64::from(found.block_size);
+        // The log's superblock lies in the block behind the one with this superblock. Blocks of the
+        // log are numbered from the start of the device (`jbd2_journal_bmap`), and are as long as
+        // those of the filesystem, or the log's superblock is refused.
+        let block_size = u64::from(sb.block_size);
         let superblock_block = PRIMARY_OFFSET.checked_div(block_size).unwrap_or(0);
         let start = superblock_block
             .saturating_add(1)
             .saturating_mul(block_size);
-        let size = found.size().min(device.size()).saturating_sub(start);
-        let log = Slice::new(Arc::clone(device), start, size)?;
-        return Log::open(Arc::new(log), Some(Arc::clone(device)), sb.block_size);
+        let log = Slice::new(Arc::clone(device), 0, device.size())?;
+        return Log::open(
+            Arc::new(log),
+            start,
+            Some(Arc::clone(device)),
+            sb.block_size,
+        );
     }
     let uuid = uuid_text(&sb.journal_uuid);
     let detail = format!("the journal lies on another device, with UUID {uuid}");

@@ -18,26 +18,28 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens a log: `content` is the file or the part of a device it fills; `external` is that device.
+    /// Opens a log: `content` is the file or the device it fills, with the log's superblock at byte
+    /// `superblock_at`; `external` is that device.
     ///
     /// # Errors
     /// As [`JournalSuperblock::parse`]; those of the source.
     pub(crate) fn open(
         content: Arc<dyn ByteSource>,
+        superblock_at: u64,
         external: Option<Arc<dyn ByteSource>>,
         fs_block_size: u32,
     ) -> Result<Self> {
         let mut raw = [0; SIZE];
-        if content.size() < len_u64(SIZE) {
+        if content.size() < superblock_at.saturating_add(len_u64(SIZE)) {
             let detail = format!("a journal of {} bytes", content.size());
             return Err(Error::corrupt(codes::JOURNAL_SUPERBLOCK, 0, detail));
         }
-        content.read_at(0, &mut raw)?;
+        content.read_at(superblock_at, &mut raw)?;
         let blocks = content
             .size()
             .checked_div(fs_block_size.into())
             .unwrap_or(0);
-        let at = place(content.as_ref(), 0).unwrap_or(0);
+        let at = place(content.as_ref(), superblock_at).unwrap_or(0);
         let superblock = JournalSuperblock::parse(&raw, at, fs_block_size, blocks)?;
         Ok(Self {
             content,
