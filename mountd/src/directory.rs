@@ -11,10 +11,6 @@ use flr_fs::cache::Cache;
 use flr_recover::{Listing, View, ViewNode};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Longest name that the kernel takes in a directory (`FUSE_NAME_MAX`). One longer name would make
-/// it refuse the directory as a whole.
-const NAME_BYTES_MAX: usize = 1024;
-
 /// Listings held at a time: programs that read directories at once.
 const HELD_COUNT_MAX: usize = 16;
 
@@ -110,22 +106,10 @@ pub(crate) fn items(listing: &Listing, offset: u64) -> impl Iterator<Item = (u64
                 listing.get(index)?,
             ))
         })
-        .filter(|(_, entry)| tells(entry.name))
         .map(|(before, entry)| (before.saturating_add(1), Item::Entry(entry)));
     dots.into_iter()
         .filter(move |(behind, _)| *behind > offset)
         .chain(entries)
-}
-
-/// Whether the kernel takes this name. The view makes names that a path can hold; only one that has
-/// become too long by being escaped is left.
-fn tells(name: &[u8]) -> bool {
-    let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
-    if !fits {
-        let len = name.len();
-        tracing::warn!(len, "entry left out, its name is longer than 1024 bytes");
-    }
-    fits
 }
 
 #[cfg(test)]
@@ -137,7 +121,7 @@ mod tests {
     #[test]
     fn reading_goes_on_at_every_offset() {
         let mut builder = ListingBuilder::default();
-        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        let long = "x".repeat(1025);
         for (id, name) in (0..).zip(["a", "b", &long, "c"]) {
             let node = ViewNode {
                 filesystem: 0,
@@ -157,7 +141,16 @@ mod tests {
                 .map(|(behind, item)| (behind, name(item)))
                 .collect::<Vec<_>>()
         };
-        let all = [(1, "."), (2, ".."), (3, "a"), (4, "b"), (6, "c")];
+        // A listing cuts names that are longer than FUSE allows.
+        let cut = format!("{}~flr0", "x".repeat(1000));
+        let all = [
+            (1, "."),
+            (2, ".."),
+            (3, "a"),
+            (4, "b"),
+            (5, cut.as_str()),
+            (6, "c"),
+        ];
         assert_eq!(from(0), all);
         for (taken, (behind, _)) in (1..).zip(all) {
             assert_eq!(from(behind), all[taken..]);

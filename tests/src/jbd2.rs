@@ -30,6 +30,8 @@ pub struct Image {
     pub block_size: usize,
     /// Block of the image that each block of the log lies in.
     pub log: Vec<usize>,
+    /// Other devices, of which one may hold the log instead.
+    pub others: Vec<Arc<dyn ByteSource>>,
 }
 
 impl Image {
@@ -59,6 +61,7 @@ impl Image {
             bytes,
             block_size,
             log,
+            others: Vec::new(),
         }
     }
 
@@ -177,7 +180,11 @@ impl Image {
     pub fn judge_against(&self, theirs: impl FnOnce() -> Vec<u8>) -> Result<Vec<String>, Error> {
         let source: Arc<dyn ByteSource> = self.source();
         let before = Sha256::digest(&self.bytes);
-        let device = replayed_device(&source, &OpenContext::default())?;
+        let ctx = OpenContext {
+            others: &self.others,
+            ..OpenContext::default()
+        };
+        let device = replayed_device(&source, &ctx)?;
         let mut ours = vec![0; self.bytes.len()];
         device.read_at(0, &mut ours)?;
         let mut after = vec![0; self.bytes.len()];
@@ -190,12 +197,13 @@ impl Image {
         if ours.len() != theirs.len() {
             return vec![format!("{} bytes, not {}", ours.len(), theirs.len())];
         }
-        let log = self.at(0);
         for bytes in [&mut ours, &mut theirs] {
             for field in REPLAY_FIELDS {
                 bytes[1024 + field.start..1024 + field.end].fill(0);
             }
-            bytes[log..log + self.block_size].fill(0);
+            if !self.log.is_empty() {
+                bytes[self.at(0)..][..self.block_size].fill(0);
+            }
         }
         let blocks = ours
             .chunks(self.block_size)

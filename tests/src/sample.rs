@@ -155,7 +155,7 @@ fn names(fs: &mut MemoryFs) {
         b"nul\0",
         b"\x1b[31mred",
         &[b'n'; 255],
-        // Escaped this would be 1600 bytes, which the kernel does not take.
+        // Escaped this is 1600 bytes, which the kernel does not take: the name is cut.
         &[0; 400],
     ];
     for name in names {

@@ -3,9 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "images that are made here")]
 
 use flr_tests::e2fsprogs::{KINDS, Oracle, made};
-use flr_tests::image::{image_bytes, scratch};
+use flr_tests::image::{image as fixture, image_bytes, scratch};
 use flr_tests::jbd2::Image;
 use flr_tests::require::require;
+use std::process::Command;
 
 const TOOLS: &[&str] = &["mke2fs", "debugfs", "e2fsck"];
 
@@ -106,4 +107,30 @@ fn a_lost_journal_inode_is_read_from_the_superblock() {
             kind.0
         );
     }
+}
+
+#[test]
+fn a_log_on_a_device_of_its_own_leaves_the_blocks_e2fsprogs_leave() {
+    if !require(TOOLS) {
+        return;
+    }
+    let dir = tempfile::tempdir_in(scratch()).expect("a folder");
+    let (path, log) = (dir.path().join("image"), dir.path().join("log"));
+    std::fs::write(&path, image_bytes("ext4-journal-external")).expect("room");
+    std::fs::write(&log, image_bytes("ext4-journal-external-log")).expect("room");
+    let mut image = Image::load(&path);
+    // Found among others by its UUID.
+    image.others = vec![
+        fixture("ext4-2k"),
+        fixture("ext4-journal-external-log"),
+        fixture("ext4-journal"),
+    ];
+    let mut command = Command::new("e2fsck");
+    command.args(["-E", "journal_only", "-y", "-j"]);
+    let done = command.arg(&log).arg(&path).output().expect("e2fsck");
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let replayed = std::fs::read(&path).expect("the copy");
+    assert_ne!(image.bytes, replayed);
+    let told = image.judge_against(|| replayed).expect("a sound log");
+    assert!(told.is_empty(), "{told:#?}");
 }

@@ -15,7 +15,7 @@ const STILL_LONG: &[&str] = &[
     "cli/src/node.rs: json",
     "cli/src/open.rs: columns",
     "fs/src/discover.rs: identify",
-    "fs/src/filesystem/ext/journal/scan.rs: scan",
+    "fs/src/filesystem/ext/journal/superblock.rs: parse",
     "fs/src/filesystem/ext/superblock.rs: parse",
     "provider/tests/file.rs: lines",
     "recover/src/walk.rs: walk",

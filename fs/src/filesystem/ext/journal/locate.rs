@@ -14,7 +14,7 @@ use crate::bytes::{array, le_u32, uuid_text};
 use crate::error::{Error, Result};
 use crate::format::{ChecksumPolicy, OpenContext};
 use crate::node::FileKind;
-use crate::source::ByteSource;
+use crate::source::{ByteSource, Slice};
 use std::sync::Arc;
 
 /// Opens the log of the filesystem that `sb` describes.
@@ -67,7 +67,7 @@ fn open(disk: &Arc<Disk>, inode: &Inode) -> Result<Log> {
         false => block_map::read(disk, inode)?,
     };
     let content = Content::new(Arc::clone(disk), Arc::new(runs), inode.size);
-    Log::open(Arc::new(content), None, 0, disk.sb.block_size)
+    Log::open(Arc::new(content), 0, None, disk.sb.block_size)
 }
 
 /// A journal on a device of its own: behind a superblock with the feature `journal_dev` and the UUID
@@ -78,30 +78,36 @@ fn external(sb: &Superblock, ctx: &OpenContext<'_>) -> Result<Log> {
         return Err(Error::corrupt(codes::JOURNAL_INODE, sb.at, detail));
     }
     for device in ctx.others {
-        if let Some(superblock_at) = log_on(device.as_ref(), sb) {
-            let external = Some(Arc::clone(device));
-            return Log::open(Arc::clone(device), external, superblock_at, sb.block_size);
+        let mut raw = [0; SIZE];
+        if device.size() < PRIMARY_OFFSET.saturating_mul(2) {
+            continue;
         }
+        // A device that cannot be read is not the one; if it was, the journal is missing.
+        if device.read_at(PRIMARY_OFFSET, &mut raw).is_err() || !Superblock::has_magic(&raw) {
+            continue;
+        }
+        // Not parsed as a superblock: it describes no filesystem, and that is refused by name.
+        let uuid: [u8; 16] = array(&raw, 0x68);
+        if le_u32(&raw, 0x60) & incompat::JOURNAL_DEV == 0 || uuid != sb.journal_uuid {
+            continue;
+        }
+        // The log's superblock lies in the block behind the one with this superblock. Blocks of the
+        // log are numbered from the start of the device (`jbd2_journal_bmap`), and are as long as
+        // those of the filesystem, or the log's superblock is refused.
+        let block_size = u64::from(sb.block_size);
+        let superblock_block = PRIMARY_OFFSET.checked_div(block_size).unwrap_or(0);
+        let start = superblock_block
+            .saturating_add(1)
+            .saturating_mul(block_size);
+        let log = Slice::new(Arc::clone(device), 0, device.size())?;
+        return Log::open(
+            Arc::new(log),
+            start,
+            Some(Arc::clone(device)),
+            sb.block_size,
+        );
     }
     let uuid = uuid_text(&sb.journal_uuid);
     let detail = format!("the journal lies on another device, with UUID {uuid}");
     Err(Error::unsupported(codes::JOURNAL_MISSING, sb.at, detail))
-}
-
-/// Where the log's superblock lies on a device, in bytes, if it is the one that the filesystem names. A
-/// device that cannot be read is none. The log's blocks are numbered from the start of the device.
-fn log_on(device: &dyn ByteSource, sb: &Superblock) -> Option<u64> {
-    let mut raw = [0; SIZE];
-    device.read_at(PRIMARY_OFFSET, &mut raw).ok()?;
-    let is_journal = le_u32(&raw, 0x60) & incompat::JOURNAL_DEV != 0;
-    let uuid: [u8; 16] = array(&raw, 0x68);
-    if !Superblock::has_magic(&raw) || !is_journal || uuid != sb.journal_uuid {
-        return None;
-    }
-    // It lies in the block behind the one with the device's own superblock.
-    let block_size = 1024_u64
-        .checked_shl(le_u32(&raw, 0x18))
-        .filter(|size| *size <= 1 << 16)?;
-    let superblock_block = PRIMARY_OFFSET.checked_div(block_size)?;
-    superblock_block.checked_add(1)?.checked_mul(block_size)
 }

@@ -18,15 +18,15 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens a log: `content` is the file or the device whose blocks it numbers, with the log's
-    /// superblock at byte `superblock_at`; `external` is that device, if it is one.
+    /// Opens a log: `content` is the file or the device it fills, with the log's superblock at byte
+    /// `superblock_at`; `external` is that device.
     ///
     /// # Errors
     /// As [`JournalSuperblock::parse`]; those of the source.
     pub(crate) fn open(
         content: Arc<dyn ByteSource>,
-        external: Option<Arc<dyn ByteSource>>,
         superblock_at: u64,
+        external: Option<Arc<dyn ByteSource>>,
         fs_block_size: u32,
     ) -> Result<Self> {
         let mut raw = [0; SIZE];
@@ -39,7 +39,7 @@ impl Log {
             .size()
             .checked_div(fs_block_size.into())
             .unwrap_or(0);
-        let at = place(content.as_ref(), superblock_at).unwrap_or(superblock_at);
+        let at = place(content.as_ref(), superblock_at).unwrap_or(0);
         let superblock = JournalSuperblock::parse(&raw, at, fs_block_size, blocks)?;
         Ok(Self {
             content,
@@ -75,9 +75,6 @@ impl Log {
     /// # Errors
     /// [`codes::JOURNAL_HOLE`] if the log has no such block.
     pub(super) fn place(&self, block: u32) -> Result<u64> {
-        if self.external.is_some() {
-            return Ok(self.offset(block));
-        }
         place(self.content.as_ref(), self.offset(block)).map_err(|error| match error {
             Error::Request(Request::NotOffered) => {
                 let detail = format!("block {block} of the journal is not stored anywhere");

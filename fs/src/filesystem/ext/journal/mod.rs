@@ -10,7 +10,12 @@
 //! below everything that reads the filesystem. Only the used part of the log is read, and of the copies
 //! only those whose checksums must be verified.
 //!
-//! A log that contradicts itself is refused as a whole: no part of it can be trusted to be complete.
+//! The log ends, silently, where the signature, a known kind or the expected number is missing, and
+//! before a transaction without its commit. A wrong checksum of a descriptor, a revoke block, a commit
+//! or a copy that is not revoked, in a transaction that has its commit, refuses the log as a whole: no
+//! part of it can be trusted to be complete. It is the end instead if the commit is older than the one
+//! before it (left over from an earlier round), or was written without waiting (`async_commit`). The
+//! kernel refuses to mount in the same cases; `e2fsck` goes on with the transactions before.
 //! Source: `fs/jbd2/recovery.c` and `include/linux/jbd2.h` of Linux 6.18.
 
 mod block;
