@@ -1,18 +1,15 @@
 //! What reading every file does not verify: the first superblock when a copy is in use, spare copies of
 //! superblock and descriptors, bitmaps, and inodes in use that no directory names.
 //!
-//! Copies are written when the filesystem is made or resized, and know nothing of what came later. So
-//! only what never changes is compared: geometry, identity, the places of the inode tables.
 //! The checksums of the MMP block and of the orphan file are not verified. Source:
 //! `fs/ext4/bitmap.c` and `fs/ext4/super.c` of Linux 6.18.
 
 use super::disk::Disk;
-use super::features::incompat;
 use super::group::{self, Groups};
 use super::inode_scan;
 use super::superblock::{PRIMARY_OFFSET, SIZE, Superblock};
 use super::{codes, journal};
-use crate::bytes::{get_array, get_le_u16, get_le_u32, join_u32, len_u64};
+use crate::bytes::{get_array, get_le_u16, get_le_u32, join_u32};
 use crate::error::{Error, Fault, Request, Result};
 use crate::filesystem::check::{CheckContext, CheckItem};
 use crate::format::{ChecksumPolicy, OpenContext};
@@ -144,14 +141,14 @@ impl Checker<'_> {
         }
     }
 
-    fn policy(&self) -> ChecksumPolicy {
+    pub(super) fn policy(&self) -> ChecksumPolicy {
         match self.disk.obeys_checksums() {
             true => ChecksumPolicy::Strict,
             false => ChecksumPolicy::Ignore,
         }
     }
 
-    fn read_superblock(&self, at: u64) -> Result<Superblock> {
+    pub(super) fn read_superblock(&self, at: u64) -> Result<Superblock> {
         let raw = self.disk.piece(at, SIZE)?;
         let raw: [u8; SIZE] = get_array(&raw, 0).ok_or(Request::NotOffered)?;
         Superblock::parse(&raw, at, self.policy())
@@ -189,24 +186,6 @@ impl Checker<'_> {
             // A feature of a log that holds nothing is no damage.
             Ok(_) | Err(_) => {}
         }
-    }
-
-    fn copy_of_superblock(&mut self, group: u64) {
-        let sb = &self.disk.sb;
-        if group == 0 || !sb.has_superblock(group) {
-            return;
-        }
-        let at = sb.byte_of(sb.group_start(group));
-        let found = match self.read_superblock(at) {
-            Ok(copy) if describes_the_same(&copy, sb) => {
-                self.verified();
-                return;
-            }
-            Ok(_) => "it describes another filesystem".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        let detail = format!("the superblock's copy in group {group}: {found}");
-        self.damaged(Fault::new(codes::SUPERBLOCK_COPY, at, detail));
     }
 
     /// A group's descriptor, bitmaps and inodes.
@@ -290,68 +269,6 @@ impl Checker<'_> {
         }
         Some(raw)
     }
-
-    /// All copies of one block of descriptors. `spare`: groups with a copy of the superblock.
-    fn copies_of_descriptors(&mut self, index: u64, spare: &[u64]) {
-        let sb = &self.disk.sb;
-        let per_block = group::per_block(sb);
-        let first = index.saturating_mul(per_block);
-        let by_meta_group = sb.has(incompat::META_BG) && index >= u64::from(sb.first_meta_bg);
-        let in_groups: Vec<u64> = if by_meta_group {
-            let ends = [1, per_block.saturating_sub(1)].map(|group| first.saturating_add(group));
-            let mut ends = ends.to_vec();
-            ends.dedup();
-            ends
-        } else {
-            spare.to_vec()
-        };
-        for group in in_groups {
-            let skipped = u64::from(sb.has_superblock(group));
-            let within = if by_meta_group { 0 } else { index };
-            let block = sb.group_start(group).saturating_add(skipped);
-            let at = sb.byte_of(block.saturating_add(within));
-            let inside = at < self.disk.source.size() && group < sb.group_count();
-            if inside && let Some(found) = self.descriptors(at, first) {
-                let detail = format!("the descriptors' copy in group {group}: {found}");
-                self.damaged(Fault::new(codes::GROUP_COPY, at, detail));
-            }
-        }
-    }
-
-    /// What is wrong with the block of descriptors at byte `at`, which begins with that of `first`.
-    fn descriptors(&mut self, at: u64, first: u64) -> Option<String> {
-        let sb = &self.disk.sb;
-        let raw = match self.disk.piece(at, sb.block_len()) {
-            Ok(raw) => raw,
-            Err(error) => return Some(error.to_string()),
-        };
-        let size = usize::from(sb.descriptor_size);
-        let mut at = at;
-        for (group, raw) in (first..sb.group_count()).zip(raw.chunks_exact(size)) {
-            let table = match group::parse(sb, group, raw, at, self.policy()) {
-                Ok(table) => table,
-                Err(fault) => return Some(fault.to_string()),
-            };
-            if self.groups.table(group).is_some_and(|used| used != table) {
-                return Some(format!("inode table of group {group} at block {table}"));
-            }
-            self.verified();
-            at = at.saturating_add(len_u64(size));
-        }
-        None
-    }
-}
-
-/// Whether two superblocks agree in what never changes.
-fn describes_the_same(copy: &Superblock, sb: &Superblock) -> bool {
-    let of = |sb: &Superblock| {
-        (
-            (sb.block_size, sb.cluster_blocks, sb.blocks_count),
-            (sb.inodes_count, sb.inode_size, sb.descriptor_size),
-            (sb.blocks_per_group, sb.inodes_per_group, sb.uuid),
-        )
-    };
-    of(copy) == of(sb)
 }
 
 /// The error as a fault; one of the source below is given the place that was being read.

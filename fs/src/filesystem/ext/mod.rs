@@ -16,6 +16,7 @@ mod backup;
 mod block_map;
 mod casefold;
 mod check;
+mod check_copies;
 mod checksum;
 pub mod codes;
 mod content;

@@ -24,6 +24,12 @@ use std::sync::Arc;
 /// Sizes that are compared. Holes cost the other reader time as data does.
 const SIZE_MAX: u64 = 64 << 30;
 
+/// Longest target that is asked for (`PATH_MAX`).
+const LINK_LEN_MAX: u64 = 4096;
+
+/// Groups of a filesystem of 128 TiB with blocks of 4 KiB.
+const GROUP_COUNT_MAX: u64 = 1 << 20;
+
 /// The device as an implementation without a journal has to see it: the log of `source` applied, and a
 /// superblock that asks for nothing.
 ///
@@ -115,9 +121,21 @@ impl std::fmt::Debug for Settled {
 pub(super) fn start(disk: &Arc<Disk>) -> StartSecondReader {
     let disk = Arc::clone(disk);
     Box::new(move || {
+        // It makes room for all groups at once, and a failed allocation ends the process.
+        if disk.sb.size() > disk.source.size() || disk.sb.group_count() > GROUP_COUNT_MAX {
+            return Err(Refusal::NotComparable("filesystem larger than its disk"));
+        }
+        if disk.sb.has_metadata_csum() && disk.sb.inode_size == 128 {
+            // It looks for the upper half of their checksums.
+            return Err(Refusal::NotComparable("inodes of 128 bytes with checksums"));
+        }
         let device = settled(&disk).map_err(|error| Refusal::Failed(error.to_string()))?;
         let filesystem = Ext4::load(Box::new(Device(device))).map_err(refusal)?;
-        Ok(Box::new(Other { filesystem }))
+        let coded_lengths = disk.sb.block_size == 1 << 16;
+        Ok(Box::new(Other {
+            filesystem,
+            coded_lengths,
+        }))
     })
 }
 
@@ -136,6 +154,8 @@ impl Ext4Read for Device {
 
 struct Other {
     filesystem: Ext4,
+    /// Entries of directories may be as long as a block of 64 KiB, which 16 bits do not hold.
+    coded_lengths: bool,
 }
 
 impl SecondReader for Other {
@@ -171,13 +191,24 @@ impl SecondReader for Other {
         let entries = self.filesystem.read_dir(path).map_err(refusal)?;
         let name = |entry: DirEntry| entry.file_name().as_ref().to_vec();
         let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(name)).collect();
-        let mut names = names.map_err(refusal)?;
+        let mut names = match names {
+            Err(Ext4Error::Corrupt(_)) if self.coded_lengths => {
+                return Err(Refusal::NotComparable("directory blocks of 64 KiB"));
+            }
+            names => names.map_err(refusal)?,
+        };
         names.retain(|name| !matches!(name.as_slice(), b"." | b".."));
         Ok(names)
     }
 
     fn link(&self, path: &[u8]) -> Result<Vec<u8>, Refusal> {
         let path = ext4_view::Path::try_from(path).map_err(|_| Refusal::NotComparable(PATH))?;
+        // It takes all 64 bits of the size for what it is, of which the kernel ignores half for a link,
+        // and makes room for as much: a failed allocation would end the process.
+        let metadata = self.filesystem.symlink_metadata(path).map_err(refusal)?;
+        if metadata.len() > LINK_LEN_MAX {
+            return Err(Refusal::NotComparable("link with a size of 64 bits"));
+        }
         let target = self.filesystem.read_link(path).map_err(refusal)?;
         Ok(target.as_ref().to_vec())
     }
@@ -211,8 +242,14 @@ fn refusal(error: Ext4Error) -> Refusal {
         Ext4Error::Incompatible(_) => Refusal::NotComparable("feature that it does not read"),
         Ext4Error::Encrypted => Refusal::NotComparable("encrypted"),
         Ext4Error::PathTooLong | Ext4Error::MalformedPath => Refusal::NotComparable(PATH),
-        // Two of its limits have no name of their own.
+        // Some of its limits have no name of their own.
         Ext4Error::Corrupt(_) if text.contains("invalid timestamp") => Refusal::NotComparable(DATE),
+        Ext4Error::Corrupt(_) if text.contains("from block 0 (") => {
+            Refusal::NotComparable("hole in a block map")
+        }
+        Ext4Error::Corrupt(_) if text.contains("has invalid name") => {
+            Refusal::NotComparable("name that no path can hold")
+        }
         Ext4Error::Corrupt(_) if text.contains("invalid symlink path") => {
             Refusal::NotComparable(PATH)
         }
