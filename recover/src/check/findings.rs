@@ -70,12 +70,16 @@ impl Run<'_> {
 
     /// A part of a file that cannot be read.
     pub(super) fn lost(&mut self, path: &[u8], range: Range<u64>, error: &flr_fs::Error) {
+        let why = match error.fault() {
+            Some(fault) => fault.detail.to_string(),
+            None => error.to_string(),
+        };
         self.tell(Finding {
             severity: severity_of(error),
             path: path.to_vec(),
             code: error.code(),
             at: place_of(error),
-            detail: format!("bytes {:#x} to {:#x}: {error}", range.start, range.end),
+            detail: format!("bytes {:#x} to {:#x}: {why}", range.start, range.end),
             range: Some(range),
         });
     }
@@ -122,12 +126,12 @@ impl Run<'_> {
         item: &Item<'_>,
         ours: Option<Ours>,
     ) -> Result<Inside> {
-        const NOT_WHOLE: &str = "not whole here either";
+        const NOT_READ: &str = "not read here either";
         let Some(second) = &place.second else {
             return Ok(item.inside.clone());
         };
         let verdict = match (ours, item.inside) {
-            (None, _) => Verdict::NotComparable(NOT_WHOLE),
+            (None, _) => Verdict::NotComparable(NOT_READ),
             (_, Err(reason)) => Verdict::NotComparable(reason),
             (Some(ours), Ok(path)) => second.compare(path, item.metadata.clone(), ours),
         };
@@ -147,7 +151,7 @@ impl Run<'_> {
             }
             Verdict::Ours(error) => {
                 self.failed(item.path, &error.into())?;
-                return Ok(Err(NOT_WHOLE));
+                return Ok(Err(NOT_READ));
             }
             Verdict::Differs(at, detail) => {
                 finding.severity = Severity::Mismatch;

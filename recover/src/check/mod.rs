@@ -17,6 +17,8 @@ mod report;
 mod run;
 mod second;
 mod seen;
+#[cfg(test)]
+mod tests;
 mod volumes;
 
 pub use report::{Counts, Event, Finding, Severity};
