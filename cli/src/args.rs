@@ -140,6 +140,8 @@ pub(crate) enum Command {
     Cat(Cat),
     /// Hash files.
     Hash(Hash),
+    /// Read everything, verify every checksum, and list what is damaged.
+    Check(Check),
     /// Find files.
     Find(Find),
     /// Copy files and directories out.
@@ -249,6 +251,17 @@ pub(crate) struct Hash {
     /// Compare with the hashes in this file, which has lines as this command prints them.
     #[arg(long, value_name = "FILE")]
     pub(crate) check: Option<PathBuf>,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// An object, a volume, a directory or a file. An object alone stands for all its volumes.
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// Compare every file, listing and link with what an independent implementation sees.
+    #[arg(long)]
+    pub(crate) second_reader: bool,
 }
 
 /// A hash function.

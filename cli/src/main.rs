@@ -68,6 +68,7 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Stat(args) => commands::stat::run(ctx, args),
         Command::Cat(args) => commands::cat::run(ctx, args),
         Command::Hash(args) => commands::hash::run(ctx, args),
+        Command::Check(args) => commands::check::run(ctx, args),
         Command::Find(args) => commands::find::run(ctx, args),
         Command::Cp(args) => commands::cp::run(ctx, args),
         Command::Mount(args) => commands::mount::run(ctx, args),

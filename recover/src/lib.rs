@@ -1,6 +1,7 @@
 //! An opened point in time: its volumes, the guest's own view of them, paths, walking, copying out.
 
 pub mod address;
+pub mod check;
 pub mod copy;
 pub mod error;
 pub mod fstab;

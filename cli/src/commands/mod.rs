@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod cat;
+pub(crate) mod check;
 pub(crate) mod cp;
 pub(crate) mod find;
 pub(crate) mod hash;

@@ -2,6 +2,7 @@
 //!
 //! One folder per format. A driver knows no partition, no container, and no other driver.
 
+use self::check::{CheckContext, CheckItem, StartSecondReader};
 use crate::error::{Fault, Request, Result};
 use crate::name::{RawName, XattrName};
 use crate::node::{FileKind, FsInfo, Metadata, NodeId};
@@ -10,6 +11,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub mod check;
 pub mod ext;
 
 /// A read-only view of one filesystem by node id.
@@ -95,6 +97,21 @@ pub trait Filesystem: fmt::Debug + Send + Sync {
     /// [`Request::NotOffered`] by default.
     fn scan(&self, _visit: &mut ScanVisitor<'_>) -> Result<()> {
         Err(Request::NotOffered.into())
+    }
+
+    /// Verifies what reading all nodes does not: spare copies, maps of what is in use, nodes that no
+    /// directory names. Reports what it finds, goes on behind it, and returns the number of checksums
+    /// that it verified. Memory is bounded.
+    ///
+    /// # Errors
+    /// [`Request::Cancelled`].
+    fn check(&self, _ctx: &CheckContext<'_>, _report: &mut dyn FnMut(CheckItem)) -> Result<u64> {
+        Ok(0)
+    }
+
+    /// An independent reader of the same bytes (with the log applied, as here), if there is one.
+    fn second_reader(&self) -> Option<StartSecondReader> {
+        None
     }
 }
 

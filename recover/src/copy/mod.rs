@@ -19,7 +19,7 @@ mod nodes;
 mod queue;
 mod report;
 mod run;
-mod stretches;
+pub(crate) mod stretches;
 mod temp;
 #[cfg(test)]
 mod tests;

@@ -6,11 +6,11 @@ use std::ops::Range;
 
 /// Bytes read in one go. Large enough for a remote source, and every piece but the first and last
 /// begins and ends at a multiple of it.
-pub(super) const PIECE_BYTES: usize = 1 << 20;
+pub(crate) const PIECE_BYTES: usize = 1 << 20;
 
 /// A part of the content.
 #[derive(Debug)]
-pub(super) enum Stretch {
+pub(crate) enum Stretch {
     /// At most [`PIECE_BYTES`] that must be read.
     Data(Range<u64>),
     /// Any number of zeros.
@@ -21,7 +21,7 @@ pub(super) enum Stretch {
 
 /// Steps through a part of a source.
 #[derive(Debug)]
-pub(super) struct Stretches<'a> {
+pub(crate) struct Stretches<'a> {
     source: &'a dyn ByteSource,
     at: u64,
     end: u64,
@@ -31,7 +31,7 @@ pub(super) struct Stretches<'a> {
 
 impl<'a> Stretches<'a> {
     /// `range` must lie inside of the source.
-    pub(super) fn new(source: &'a dyn ByteSource, range: Range<u64>) -> Self {
+    pub(crate) fn new(source: &'a dyn ByteSource, range: Range<u64>) -> Self {
         Self {
             source,
             at: range.start,
@@ -123,12 +123,12 @@ const fn is_data(kind: SegmentKind) -> bool {
 
 /// Room for one piece, used again and again.
 #[derive(Debug, Default)]
-pub(super) struct Buffer(Vec<u8>);
+pub(crate) struct Buffer(Vec<u8>);
 
 impl Buffer {
     /// The first bytes of the buffer, as many as `range` has but at most a piece. What they hold is
     /// not specified.
-    pub(super) fn room(&mut self, range: &Range<u64>) -> &mut [u8] {
+    pub(crate) fn room(&mut self, range: &Range<u64>) -> &mut [u8] {
         let len = clamp_usize(range.end.saturating_sub(range.start), PIECE_BYTES);
         if self.0.len() < len {
             // One worker copies thousands of small files: grow to what is needed, no more.

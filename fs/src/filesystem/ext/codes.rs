@@ -20,6 +20,18 @@ codes! {
     SUPERBLOCK_SIZE = "ext4.superblock.size";
     /// The first superblock is damaged and a copy of it is used.
     SUPERBLOCK_BACKUP = "ext4.superblock.backup";
+    /// A spare copy of the superblock is damaged, or describes another filesystem.
+    SUPERBLOCK_COPY = "ext4.superblock.copy";
+    /// A spare copy of group descriptors is damaged, or differs in what never changes.
+    GROUP_COPY = "ext4.group.copy";
+    /// The checksum of a bitmap of blocks or inodes does not fit.
+    BITMAP_CHECKSUM = "ext4.bitmap.checksum";
+    /// A bitmap of blocks or inodes that cannot be read.
+    BITMAP_READ = "ext4.bitmap.read";
+    /// A part of an inode table that cannot be read.
+    INODE_READ = "ext4.inode.read";
+    /// An inode in use that no directory names.
+    INODE_UNREACHABLE = "ext4.inode.unreachable";
     /// An incompatible feature that is not read.
     FEATURE = "ext4.feature";
     /// The device holds only the journal of another filesystem.

@@ -10,10 +10,11 @@ use super::group::Groups;
 use super::inode::{BLOCK_AREA_LEN, Inode, flags};
 use super::runs::Runs;
 use super::superblock::{PRIMARY_OFFSET, ROOT_INODE, Superblock};
-use super::{backup, block_map, extent, journal, xattr};
+use super::{backup, block_map, extent, journal, second_reader, xattr};
 use crate::bytes::{clamp_usize, len_u64, uuid_text};
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
+use crate::filesystem::check::{CheckContext, CheckItem, StartSecondReader};
 use crate::filesystem::{DirCursor, DirEntry, DirItem, Filesystem, Found, StreamName, Want};
 use crate::format::{OpenContext, ReplayPolicy};
 use crate::name::{RawName, XattrName};
@@ -67,6 +68,14 @@ impl ExtFilesystem {
             fast,
             info,
         })
+    }
+
+    /// The device for the second reader.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub(super) fn second_reader_device(&self) -> Result<Arc<dyn ByteSource>> {
+        second_reader::settled(&self.disk)
     }
 
     fn inode(&self, node: NodeId) -> Result<Inode> {
@@ -306,6 +315,14 @@ impl Filesystem for ExtFilesystem {
             return Err(Error::unsupported(codes::COMPRESSED, inode.at, detail));
         }
         self.content(&inode)
+    }
+
+    fn check(&self, ctx: &CheckContext<'_>, report: &mut dyn FnMut(CheckItem)) -> Result<u64> {
+        super::check::check(&self.disk, &self.groups, &self.info.state, ctx, report)
+    }
+
+    fn second_reader(&self) -> Option<StartSecondReader> {
+        Some(second_reader::start(&self.disk))
     }
 }
 

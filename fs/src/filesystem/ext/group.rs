@@ -52,6 +52,12 @@ impl Groups {
         (Self { tables }, notes)
     }
 
+    /// First block of a group's inode table, unless its descriptor is damaged or missing.
+    pub(super) fn table(&self, group: u64) -> Option<u64> {
+        let table = self.tables.get(clamp_usize(group, usize::MAX));
+        table.copied().flatten()
+    }
+
     /// Byte offset of an inode.
     ///
     /// # Errors
@@ -189,7 +195,7 @@ impl Reader<'_> {
     }
 }
 
-fn per_block(sb: &Superblock) -> u64 {
+pub(super) fn per_block(sb: &Superblock) -> u64 {
     // Descriptors are at most 1 KiB, as are the smallest blocks.
     u64::from(sb.block_size)
         .checked_div(sb.descriptor_size.into())
@@ -222,7 +228,7 @@ fn copies(sb: &Superblock, index: u64) -> impl Iterator<Item = u64> + '_ {
 }
 
 /// The block of descriptor block `index`, and how many descriptor blocks follow each other from there.
-fn contiguous(sb: &Superblock, index: u64) -> (u64, u64) {
+pub(super) fn contiguous(sb: &Superblock, index: u64) -> (u64, u64) {
     let logical_superblock = u64::from(sb.block_size == 1024);
     let first_meta = u64::from(sb.first_meta_bg);
     let meta = sb.has(incompat::META_BG);
@@ -245,7 +251,7 @@ fn contiguous(sb: &Superblock, index: u64) -> (u64, u64) {
 }
 
 /// First block of the group's inode table.
-fn parse(
+pub(super) fn parse(
     sb: &Superblock,
     group: u64,
     raw: &[u8],

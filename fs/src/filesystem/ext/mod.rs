@@ -15,6 +15,8 @@ mod acl;
 mod backup;
 mod block_map;
 mod casefold;
+mod check;
+mod check_copies;
 mod checksum;
 pub mod codes;
 mod content;
@@ -29,11 +31,15 @@ mod group;
 mod hash;
 mod htree;
 mod inode;
+mod inode_scan;
 mod journal;
 mod runs;
+mod second_reader;
 mod superblock;
 mod time;
 mod xattr;
+
+pub use second_reader::device as second_reader_device;
 
 use crate::error::{Code, Error, Result};
 use crate::filesystem::Filesystem;

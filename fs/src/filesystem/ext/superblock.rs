@@ -244,6 +244,11 @@ impl Superblock {
         self.feature_ro_compat & ro_compat::METADATA_CSUM != 0
     }
 
+    /// Whether group descriptors carry CRC-16 checksums, and with them flags.
+    pub(super) const fn has_group_checksums(&self) -> bool {
+        self.feature_ro_compat & ro_compat::GDT_CSUM != 0
+    }
+
     /// `ext2`, `ext3` or `ext4`, by the rule that `blkid` uses: what the older drivers could mount.
     pub(super) const fn kind(&self) -> &'static str {
         let old_ro = ro_compat::SPARSE_SUPER | ro_compat::LARGE_FILE | ro_compat::BTREE_DIR;

@@ -1,0 +1,234 @@
+//! `flr check`: reads everything and lists what is damaged.
+
+use super::Context;
+use crate::args::Check;
+use crate::exit::Exit;
+use crate::open::{Opened, Opener};
+use crate::output::{Failure, Outcome, Stop};
+use crate::progress::Bar;
+use crate::signals::Interrupt;
+use flr_recover::address::{Address, Locator};
+use flr_recover::check::{
+    Counts, Event, Finding, Options, Severity, THREAD_NAME, check_point, check_target,
+};
+use flr_recover::shown::for_terminal;
+use serde_json::{Map, Value, json};
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+/// Runs the command.
+pub(crate) fn run(ctx: &mut Context<'_>, args: &Check) -> Outcome {
+    let interrupt = Interrupt::install()?;
+    let options = Options {
+        second_reader: args.second_reader,
+        cancel: Arc::clone(&interrupt.flag),
+    };
+    if args.second_reader {
+        quiet_second_reader();
+    }
+    let mut opener = Opener::new(ctx.global);
+    let addresses = opener.addresses(&args.addresses.addresses)?;
+    let single = addresses.len() == 1;
+    let mut worst = Exit::Done;
+    for address in &addresses {
+        // An object alone stands for its volumes, not for what its guest shows of them.
+        let address = match &address.locator {
+            Locator::None => Address {
+                locator: Locator::volume(OsStr::new("")),
+                ..address.clone()
+            },
+            _ => address.clone(),
+        };
+        let opened = match opener.open(&address, true, &mut ctx.out) {
+            Ok(opened) => opened,
+            Err(failure) if single => return Err(failure.into()),
+            Err(failure) => {
+                worst = worse(worst, failure.exit);
+                ctx.fail(&address.to_string(), &failure)?;
+                continue;
+            }
+        };
+        let counts = match check(ctx, &opened, &options) {
+            Ok(counts) => counts,
+            Err(stop) => {
+                return match interrupt.signal() {
+                    Some(exit) => Err(Failure::new(exit, "interrupted").into()),
+                    None => Err(stop),
+                };
+            }
+        };
+        tell(ctx, &opened, &counts, args.second_reader)?;
+        worst = worse(worst, exit_of(&counts));
+    }
+    Ok(worst)
+}
+
+/// A panic of the second reader is counted; its message would only look like one of ours.
+fn quiet_second_reader() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() != Some(THREAD_NAME) {
+            before(info);
+        }
+    }));
+}
+
+fn check(ctx: &mut Context<'_>, opened: &Opened, options: &Options) -> Outcome<Counts> {
+    let bar = Bar::new(ctx.global, 0, "checking");
+    let verbose = ctx.global.verbose > 0;
+    let mut printed: Outcome<()> = Ok(());
+    let mut report = |event: Event<'_>| match event {
+        Event::Advanced(bytes) => bar.add(bytes),
+        Event::Found(finding) => {
+            if printed.is_ok() {
+                bar.above(|| printed = print(ctx, opened, finding, verbose));
+                if printed.is_err() {
+                    // Nobody listens any more.
+                    options
+                        .cancel
+                        .store(true, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+        }
+    };
+    let target = &opened.target;
+    let whole = target.opened.volume.as_deref() == Some("") && target.resolved.path == b"/";
+    let counts = match whole {
+        true => check_point(&target.point, options, &mut report),
+        false => check_target(target, options, &mut report),
+    };
+    bar.finish();
+    printed?;
+    counts.map_err(|error| Stop::from(Failure::new(Exit::of(&error), error.to_string())))
+}
+
+fn print(ctx: &mut Context<'_>, opened: &Opened, finding: &Finding, verbose: bool) -> Outcome<()> {
+    let exit = match finding.severity {
+        Severity::Remark | Severity::NotComparable => None,
+        Severity::Unreadable => Some(Exit::Unsupported),
+        Severity::Damaged => Some(Exit::Damaged),
+        Severity::Mismatch => Some(Exit::Mismatch),
+    };
+    match exit {
+        Some(exit) => ctx.tally.failed(exit),
+        None if ctx.out.json || verbose => {}
+        // Remarks are for who asks for them; what is left out is counted in the last line.
+        None => return Ok(()),
+    }
+    let path = if finding.path.is_empty() {
+        b"/"
+    } else {
+        finding.path.as_slice()
+    };
+    let address = opened.address_of(path).to_string();
+    if !ctx.out.json {
+        let at = finding
+            .at
+            .map(|at| format!(" at {at:#x}"))
+            .unwrap_or_default();
+        return ctx.out.line(&format!(
+            "{}: {}: {} ({}{at})",
+            for_terminal(address.as_bytes()),
+            finding.severity.word(),
+            for_terminal(finding.detail.as_bytes()),
+            finding.code,
+        ));
+    }
+    let mut value = Map::new();
+    value.insert("address".into(), address.into());
+    value.insert("severity".into(), finding.severity.word().into());
+    value.insert("code".into(), finding.code.as_str().into());
+    if let Some(exit) = exit {
+        value.insert("exit".into(), exit.code().into());
+    }
+    value.insert("message".into(), finding.detail.as_str().into());
+    value.insert("at".into(), finding.at.map_or(Value::Null, Value::from));
+    if let Some(range) = &finding.range {
+        value.insert("range".into(), json!([range.start, range.end]));
+    }
+    let kind = if exit.is_some() { "error" } else { "status" };
+    ctx.out.message(kind, &value)
+}
+
+/// The closing line of one address.
+fn tell(
+    ctx: &mut Context<'_>,
+    opened: &Opened,
+    counts: &Counts,
+    second_reader: bool,
+) -> Outcome<()> {
+    let read = [
+        counts.directories,
+        counts.files,
+        counts.links,
+        counts.others,
+    ];
+    for _ in 0..counts.filesystems {
+        ctx.tally.done();
+    }
+    if ctx.out.json {
+        let mut value = json!({
+            "address": opened.address.to_string(), "action": "checked",
+            "filesystems": counts.filesystems, "directories": counts.directories,
+            "files": counts.files, "links": counts.links, "others": counts.others,
+            "xattrs": counts.xattrs, "bytes": counts.bytes, "checksums": counts.checksums,
+            "damaged": counts.damaged, "unreadable": counts.unreadable,
+            "remarks": counts.remarks,
+        });
+        if second_reader && let Some(value) = value.as_object_mut() {
+            value.insert("compared".into(), counts.compared.into());
+            value.insert("mismatches".into(), counts.mismatches.into());
+            value.insert("not_comparable".into(), json!(counts.not_comparable));
+        }
+        return ctx.out.message("status", &value);
+    }
+    let nodes = read.iter().fold(0_u64, |sum, n| sum.saturating_add(*n));
+    let mut line = format!(
+        "{}: {nodes} nodes, {} bytes, {} filesystems: {} damaged, {} unreadable",
+        for_terminal(opened.address.to_string().as_bytes()),
+        counts.bytes,
+        counts.filesystems,
+        counts.damaged,
+        counts.unreadable,
+    );
+    if second_reader {
+        line += &format!(
+            "; second reader: {} agree, {} differ",
+            counts.compared, counts.mismatches
+        );
+        for (reason, count) in &counts.not_comparable {
+            line += &format!(", {count} not comparable ({reason})");
+        }
+    }
+    ctx.out.line(&line)
+}
+
+/// A wrong byte outranks damage: it is what a second reader is asked about.
+const fn exit_of(counts: &Counts) -> Exit {
+    if counts.mismatches > 0 {
+        Exit::Mismatch
+    } else if counts.damaged > 0 {
+        Exit::Damaged
+    } else if counts.unreadable > 0 {
+        Exit::Partial
+    } else {
+        Exit::Done
+    }
+}
+
+/// The one that says more, of two outcomes.
+fn worse(a: Exit, b: Exit) -> Exit {
+    let rank = |exit: Exit| match exit {
+        Exit::Mismatch => 3,
+        Exit::Damaged => 2,
+        Exit::Done => 0,
+        _ => 1,
+    };
+    match (a, b) {
+        (a, Exit::Done) => a,
+        // One that could not be opened, of several, is an item that could not be read.
+        (a, b) if rank(b) > rank(a) && rank(b) == 1 => Exit::Partial,
+        (a, b) if rank(b) > rank(a) => b,
+        (a, _) => a,
+    }
+}
