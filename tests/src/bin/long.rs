@@ -30,8 +30,6 @@ struct Options {
 
 fn main() -> ExitCode {
     assert_counted();
-    // Panics are findings, told below; an image has millions of ways to bring one about.
-    std::panic::set_hook(Box::new(|_| {}));
     match options().and_then(|options| run(&options)) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
