@@ -1,10 +1,25 @@
-//! Placeholder.
-/// Placeholder.
-#[derive(Debug)]
-pub enum Error {}
-impl std::fmt::Display for Error {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {}
-    }
-}
-impl std::error::Error for Error {}
+//! Where bytes come from: regular files and block devices.
+//!
+//! A source is opened once, read-only, and must stay as it was: [`FileSource`] refuses what somebody
+//! else may write to ([`Error::Busy`]), and notices a file that changes all the same. Whoever wants to
+//! read it nevertheless says so with [`OpenOptions::live`].
+//!
+//! | module | |
+//! |---|---|
+//! | [`file`] | opening, reading, the map of holes |
+//! | `watch` | has the file changed since it was opened? |
+//! | `device` | what stands on a block device: partitions, holders, loop devices |
+//! | `mounted` | who has it mounted, or swaps on it |
+//! | `locks` | virtual machines that run on it |
+//! | [`error`] | why it cannot be opened, and what to try next |
+
+mod device;
+pub mod error;
+pub mod file;
+mod locks;
+mod mounted;
+mod watch;
+
+pub use error::{Error, Result};
+pub use file::{FileSource, OpenOptions};
+pub use watch::ImageChanged;
