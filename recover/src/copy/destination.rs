@@ -255,6 +255,16 @@ mod tests {
     }
 
     #[test]
+    fn only_filesystems_known_to_report_errors_early_are_not_synced() {
+        let must_sync = |path: &str| {
+            let opened = DestinationDir::open(Path::new(path)).unwrap();
+            opened.directory().must_sync()
+        };
+        assert!(must_sync("/proc"));
+        assert!(!must_sync("/dev/shm"));
+    }
+
+    #[test]
     fn long_names_are_shortened_and_stay_apart() {
         let long = "ä".repeat(300);
         let one = EntryName::new(long.as_bytes()).unwrap();

@@ -55,7 +55,10 @@ impl Run<'_> {
                     return Ok(Outcome::Kept(reason));
                 }
                 match self.link(task, &place, verdict) {
-                    Ok(outcome) => Ok(outcome),
+                    Ok(outcome) => {
+                        self.tally.events().advanced(&task.item, task.metadata.size);
+                        Ok(outcome)
+                    }
                     Err(error) => {
                         // Another filesystem, too many links, the first name gone: a copy is right
                         // too. If the destination is at fault, the copy fails by itself.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Nothing is written outside of the directory that the caller opened: every step is one name in an
-//! open directory ([`destination`]). No file stands under its name before it is whole ([`temp`]).
+//! open directory (`destination`). No file stands under its name before it is whole (`temp`).
 //! What cannot be read is an error and leaves nothing behind, never zeros. What is kept of a file
 //! and what is not is written in `docs/copying.md`.
 
@@ -16,6 +16,7 @@ mod destination;
 mod file;
 mod links;
 mod nodes;
+mod queue;
 mod report;
 mod run;
 mod stretches;
@@ -31,6 +32,7 @@ pub use report::{CopyEvents, CopyReport, Item, KeepReason, Silent, SkipReason, W
 use crate::view::{Resolved, View};
 use flr_fs::FileKind;
 use links::LinkTable;
+use queue::{CloseOnDrop, Queue};
 use report::Tally;
 use run::{Run, Task};
 use std::any::Any;
@@ -40,7 +42,6 @@ use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use stretches::Buffer;
 use temp::TempNames;
@@ -203,8 +204,8 @@ impl<'a> Copier<'a> {
         if is_dir {
             walk_with_workers(&run, walk);
         } else {
-            let queue = |task: Task| run.copy_file(&task, &mut Buffer::default());
-            walk(&mut TreeCopy::new(&run, &queue));
+            let copy = |task: Task| run.copy_file(&task, &mut Buffer::default());
+            walk(&mut TreeCopy::new(&run, &copy));
         }
         run.tally.into_report()
     }
@@ -226,18 +227,14 @@ fn found(source: &Resolved) -> Found {
 }
 
 fn walk_with_workers(run: &Run<'_>, walk: impl FnOnce(&mut TreeCopy<'_, '_>)) {
-    let (sender, receiver) = sync_channel(QUEUE_LEN);
-    let receiver = Mutex::new(receiver);
+    let queue = Queue::new(QUEUE_LEN);
     let panic = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..run.options.threads.get() {
-            scope.spawn(|| work(run, &receiver, &panic));
+            scope.spawn(|| work(run, &queue, &panic));
         }
-        // The receiver outlives the scope: sending cannot fail. It blocks while the queue is full.
-        let queue = move |task: Task| {
-            let _sent = sender.send(task);
-        };
-        walk(&mut TreeCopy::new(run, &queue));
+        let _close = CloseOnDrop(&queue);
+        walk(&mut TreeCopy::new(run, &|task| queue.push(task)));
     });
     if let Some(payload) = panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
         resume_unwind(payload);
@@ -246,20 +243,9 @@ fn walk_with_workers(run: &Run<'_>, walk: impl FnOnce(&mut TreeCopy<'_, '_>)) {
 
 /// Copies files until there are no more. A panic is kept for the end: a worker that is gone would
 /// leave the walker waiting for room in the queue.
-fn work(
-    run: &Run<'_>,
-    receiver: &Mutex<Receiver<Task>>,
-    panic: &Mutex<Option<Box<dyn Any + Send>>>,
-) {
+fn work(run: &Run<'_>, queue: &Queue<Task>, panic: &Mutex<Option<Box<dyn Any + Send>>>) {
     let mut buffer = Buffer::default();
-    loop {
-        let next = receiver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let Ok(task) = next else {
-            return;
-        };
+    while let Some(task) = queue.pop() {
         let copied = catch_unwind(AssertUnwindSafe(|| run.copy_file(&task, &mut buffer)));
         if let Err(payload) = copied {
             run.tally.stop();

@@ -35,7 +35,8 @@ pub struct Item {
 pub trait CopyEvents: Sync {
     /// Work on the item begins.
     fn started(&self, _item: &Item) {}
-    /// `bytes` more bytes of the file are done, holes included.
+    /// `bytes` more bytes of the file are done, holes included. For a file that finishes these add up
+    /// to its size.
     fn advanced(&self, _item: &Item, _bytes: u64) {}
     /// The item stands under its final name.
     fn finished(&self, _item: &Item) {}

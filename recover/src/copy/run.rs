@@ -144,15 +144,18 @@ impl Run<'_> {
         let Some(stat) = task.directory.stat(&task.name)? else {
             return Ok(Verdict::Create);
         };
-        if FileType::from_raw_mode(stat.st_mode).is_dir() {
+        let standing = FileType::from_raw_mode(stat.st_mode);
+        if standing.is_dir() {
             return Err(Errno::ISDIR.into());
+        }
+        let is_plain = standing.is_file() || standing.is_symlink();
+        if !is_plain && matches!(task.metadata.kind, FileKind::File | FileKind::Symlink) {
+            // Whoever names /dev/null as the destination does not want it replaced.
+            return Err(taken("a device, FIFO or socket has this name"));
         }
         if task.dir.fresh || task.dir.placed().contains(&stat.st_ino) {
             // Two names that this destination takes for one, or an intruder.
-            return Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "another entry took this name during the copy",
-            ));
+            return Err(taken("another entry took this name during the copy"));
         }
         Ok(match self.options.overwrite {
             Overwrite::Always => Verdict::Replace,
@@ -249,6 +252,10 @@ pub(super) fn write_error(path: &Path, source: io::Error) -> Error {
         path: path.to_path_buf(),
         source: Arc::new(source),
     }
+}
+
+fn taken(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, what)
 }
 
 fn is_unchanged(stat: &Stat, metadata: &Metadata) -> bool {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 const OPEN_LEVEL_COUNT: usize = 64;
 
 /// Where regular files go to be copied.
-pub(super) type Queue<'a> = dyn Fn(Task) + 'a;
+pub(super) type FileSink<'a> = dyn Fn(Task) + 'a;
 
 /// A node of the source that is to be copied.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Found {
 /// The walker.
 pub(super) struct TreeCopy<'r, 'a> {
     run: &'r Run<'a>,
-    queue: &'r Queue<'r>,
+    files: &'r FileSink<'r>,
     levels: Vec<Level>,
 }
 
@@ -49,7 +49,7 @@ struct Level {
 }
 
 impl<'r, 'a> TreeCopy<'r, 'a> {
-    pub(super) fn new(run: &'r Run<'a>, queue: &'r Queue<'r>) -> Self {
+    pub(super) fn new(run: &'r Run<'a>, files: &'r FileSink<'r>) -> Self {
         let directory = run.root.directory().clone();
         let item = Item {
             source: Vec::new(),
@@ -59,7 +59,7 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
         };
         Self {
             run,
-            queue,
+            files,
             levels: vec![Level {
                 state: DirState::new(item, Vec::new(), false, None),
                 name: None,
@@ -165,7 +165,7 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
             FileKind::Directory => return self.enter(task),
             FileKind::File => {
                 task.dir.retain();
-                (self.queue)(task);
+                (self.files)(task);
             }
             FileKind::Symlink => self.run.copy_symlink(&task),
             FileKind::CharDevice | FileKind::BlockDevice | FileKind::Fifo | FileKind::Socket => {

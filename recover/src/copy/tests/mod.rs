@@ -22,6 +22,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tempfile::TempDir;
 
+/// All that an archive keeps and that takes no root.
+fn archive_without_owners() -> CopyOptions {
+    CopyOptions {
+        owner: false,
+        ..CopyOptions::archive()
+    }
+}
+
 /// Everything that was told, one line each: the event, the path in the source, the rest.
 #[derive(Debug, Default)]
 struct Log(Mutex<Vec<String>>);

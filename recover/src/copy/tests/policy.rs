@@ -156,6 +156,27 @@ fn directories_and_other_things_never_replace_each_other() {
 }
 
 #[test]
+fn a_file_never_replaces_a_device_or_fifo() {
+    let mut fs = MemoryFs::new();
+    fs.file(ROOT, "null", *b"new");
+    fs.symlink(ROOT, "link", "x");
+    let view = fs.view();
+    let out = Out::new();
+    for name in ["null", "link"] {
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mkfifoat(rustix::fs::CWD, out.path(name), mode).unwrap();
+    }
+    for overwrite in [Overwrite::Always, Overwrite::Never] {
+        let options = CopyOptions {
+            overwrite,
+            ..CopyOptions::plain()
+        };
+        assert_eq!(out.copy(&view, options).failed, 2);
+    }
+    assert_eq!(out.log.of("failed")[0], "failed /link write AlreadyExists");
+}
+
+#[test]
 fn existing_directories_are_merged_and_the_destination_keeps_its_own_attributes() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let mut fs = MemoryFs::new();

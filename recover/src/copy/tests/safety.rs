@@ -175,7 +175,7 @@ fn a_second_entry_through_an_extracted_link_stays_inside() {
 fn in_order() -> CopyOptions {
     CopyOptions {
         threads: NonZeroUsize::MIN,
-        ..CopyOptions::archive()
+        ..archive_without_owners()
     }
 }
 
