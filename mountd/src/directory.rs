@@ -6,6 +6,7 @@
 //! read are held here; the view's own cache does not take very large ones.
 
 use crate::mounted::Failure;
+use flr_fs::bytes::len_u64;
 use flr_fs::cache::Cache;
 use flr_recover::{Listing, View, ViewNode};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,10 +103,15 @@ pub(crate) enum Item<'a> {
 pub(crate) fn items(listing: &Listing, offset: u64) -> impl Iterator<Item = (u64, Item<'_>)> {
     let dots = [(1, Item::Itself), (FIRST_ENTRY, Item::Parent)];
     let first = usize::try_from(offset.saturating_sub(FIRST_ENTRY)).unwrap_or(usize::MAX);
-    let entries = (offset.max(FIRST_ENTRY).saturating_add(1)..)
-        .zip((first..).map_while(|index| listing.get(index)))
+    let entries = (first..listing.len())
+        .filter_map(|index| {
+            Some((
+                FIRST_ENTRY.checked_add(len_u64(index))?,
+                listing.get(index)?,
+            ))
+        })
         .filter(|(_, entry)| tells(entry.name))
-        .map(|(behind, entry)| (behind, Item::Entry(entry)));
+        .map(|(before, entry)| (before.saturating_add(1), Item::Entry(entry)));
     dots.into_iter()
         .filter(move |(behind, _)| *behind > offset)
         .chain(entries)
@@ -120,4 +126,42 @@ fn tells(name: &[u8]) -> bool {
         tracing::warn!(len, "entry left out, its name is longer than 1024 bytes");
     }
     fits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flr_fs::{NodeId, RawName};
+    use flr_recover::listing::ListingBuilder;
+
+    #[test]
+    fn reading_goes_on_at_every_offset() {
+        let mut builder = ListingBuilder::default();
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        for (id, name) in (0..).zip(["a", "b", &long, "c"]) {
+            let node = ViewNode {
+                filesystem: 0,
+                node: NodeId(id),
+            };
+            builder.push(RawName::new(name.as_bytes()), node, None);
+        }
+        let listing = builder.finish();
+        let from = |offset| {
+            let name = |item| match item {
+                Item::Itself => ".",
+                Item::Parent => "..",
+                Item::Entry(entry) => std::str::from_utf8(entry.name).unwrap(),
+            };
+            let items = items(&listing, offset);
+            items
+                .map(|(behind, item)| (behind, name(item)))
+                .collect::<Vec<_>>()
+        };
+        let all = [(1, "."), (2, ".."), (3, "a"), (4, "b"), (6, "c")];
+        assert_eq!(from(0), all);
+        for (taken, (behind, _)) in (1..).zip(all) {
+            assert_eq!(from(behind), all[taken..]);
+        }
+        assert_eq!(from(u64::MAX), []);
+    }
 }

@@ -26,10 +26,6 @@ use std::time::SystemTime;
 const BACKGROUND_COUNT_MAX: u16 = 128;
 const CONGESTION_COUNT: u16 = 96;
 
-/// Largest request in bytes. Reads are bounded by it too, and by the system's own limit of 1 MiB
-/// (`fs.fuse.max_pages_limit`); every thread keeps a buffer of the size it needed.
-const REQUEST_BYTES_MAX: u32 = 4 << 20;
-
 impl fuser::Filesystem for MountedView {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let mut wanted = InitFlags::FUSE_ASYNC_READ
@@ -60,7 +56,7 @@ impl fuser::Filesystem for MountedView {
         // OK to ignore: none of these is 0 or above fuser's own bound, the only errors there are.
         let _ = config.set_max_background(BACKGROUND_COUNT_MAX);
         let _ = config.set_congestion_threshold(CONGESTION_COUNT);
-        let _ = config.set_max_write(REQUEST_BYTES_MAX);
+        let _ = config.set_max_write(self.tuning.request_kib.saturating_mul(1024));
         Ok(())
     }
 

@@ -33,6 +33,8 @@ pub struct Tuning {
     pub threads: Option<usize>,
     /// Kernel readahead in KiB; set only as root, everybody else has 128.
     pub read_ahead_kib: u32,
+    /// Largest request in KiB, within the system's own bound (`fs.fuse.max_pages_limit`, 1 MiB).
+    pub request_kib: u32,
     /// Skip the `open` and `release` requests of files.
     pub no_open: bool,
     /// Skip the `opendir` and `releasedir` requests of directories.
@@ -50,6 +52,7 @@ impl Tuning {
         Self {
             threads: None,
             read_ahead_kib: 1024,
+            request_kib: 1024,
             no_open: true,
             no_opendir: true,
             direct_io: false,

@@ -62,14 +62,15 @@ fn free_of_mounts(point: &Path, registry: &Registry) -> Result<()> {
         mountinfo::read().map_err(|error| Error::system("cannot look for mounts at", point, error))
     };
     let mut mounts = read()?;
+    let mut repaired = None;
     while let Some(top) = mountinfo::top_at(&mounts, point) {
-        repair(top, registry)?;
-        let before = mounts.len();
-        mounts = read()?;
-        if mounts.len() >= before {
+        if repaired == Some(top.id) {
             let text = format!("{}: the dead mount does not go away", point.display());
             return Err(Error::new(ErrorKind::Busy, text));
         }
+        repair(top, registry)?;
+        repaired = Some(top.id);
+        mounts = read()?;
     }
     registry.prune(&mounts);
     // A mount inside of one of ours would keep that one from being unmounted.

@@ -303,3 +303,73 @@ pub(crate) fn not_recorded(path: &Path) -> Error {
     let text = format!("{}: no mount of flr is known here", path.display());
     Error::new(ErrorKind::NotMounted, text).hint("findmnt -t fuse.flr lists all mounts of flr")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::DirBuilderExt;
+    use tempfile::TempDir;
+
+    fn record(process: Process) -> Record {
+        Record {
+            v: 1,
+            mount_point: mountinfo::escape(Path::new("/no/such mount")),
+            address: "disk.img:/".into(),
+            process,
+            device: None,
+            created: 1,
+            allow_other: false,
+            uid: Some(7),
+            gid: None,
+        }
+    }
+
+    #[test]
+    fn records_come_back_and_go_with_their_entry() {
+        let base = TempDir::new().unwrap();
+        let registry = Registry::below(base.path());
+        assert_eq!(registry.records(), []);
+        let mut written = record(Process::current().unwrap());
+        let entry = registry.add(&written).unwrap();
+        assert_eq!(registry.records(), std::slice::from_ref(&written));
+        written.device = Some("0:99".into());
+        entry.write(&written).unwrap();
+        let second = registry.add(&written).unwrap();
+        assert_eq!(registry.records(), [written.clone(), written.clone()]);
+        assert_eq!(written.mount_point(), Path::new("/no/such mount"));
+        drop((entry, second));
+        assert_eq!(registry.records(), []);
+    }
+
+    #[test]
+    fn only_records_of_the_dead_are_pruned() {
+        let base = TempDir::new().unwrap();
+        let registry = Registry::below(base.path());
+        let alive = record(Process::current().unwrap());
+        let mut dead = alive.clone();
+        dead.process.start_time = 0;
+        let entries = [registry.add(&alive).unwrap(), registry.add(&dead).unwrap()];
+        registry.prune(&[]);
+        assert_eq!(registry.records(), [alive]);
+        drop(entries);
+    }
+
+    #[test]
+    fn a_folder_that_others_can_enter_is_not_used() {
+        let base = TempDir::new().unwrap();
+        let open = base.path().join("flr");
+        std::fs::DirBuilder::new()
+            .mode(0o755)
+            .create(&open)
+            .unwrap();
+        let registry = Registry::below(base.path());
+        let error = registry
+            .add(&record(Process::current().unwrap()))
+            .unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Denied);
+        let (base, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        std::os::unix::fs::symlink(elsewhere.path(), base.path().join("flr")).unwrap();
+        let registry = Registry::below(base.path());
+        assert!(registry.add(&record(Process::current().unwrap())).is_err());
+    }
+}

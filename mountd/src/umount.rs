@@ -70,19 +70,18 @@ pub fn unmount(dir: &Path, options: &UnmountOptions) -> Result<Outcome> {
     outcome
 }
 
-/// Unmounts all mounts of the user who runs this, newest first. Each has its own result.
+/// Unmounts all mounts that the registry knows, newest first. Each has its own result.
 ///
 /// # Errors
 /// It cannot be found out what is mounted.
 pub fn unmount_all(options: &UnmountOptions) -> Result<Vec<Result<Outcome>>> {
     let deadline = options.wait.map(deadline_in);
     let mounts = read_mounts(Path::new("/proc/self/mountinfo"))?;
-    let user = rustix::process::getuid().as_raw();
     let records = options.registry.records();
-    let ours = mounts.iter().rev().filter(|mount| {
-        let recorded = records.iter().any(|record| record.is_of(mount));
-        recorded || (mount.is_flr() && mount.user_id() == Some(user))
-    });
+    let ours = mounts
+        .iter()
+        .rev()
+        .filter(|mount| records.iter().any(|record| record.is_of(mount)));
     let outcomes = ours
         .map(|mount| unmount_one(mount, options, deadline))
         .collect();

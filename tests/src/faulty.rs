@@ -18,6 +18,8 @@ pub enum Patch {
     Bad,
     /// Reading any of it panics.
     Panic,
+    /// Reading any of it never ends.
+    Stall,
 }
 
 /// A source of patches.
@@ -110,6 +112,9 @@ impl ByteSource for Patchwork {
                 Patch::Hole | Patch::Unwritten => head.fill(0),
                 Patch::Bad => return Err(Error::io(at, std::io::Error::other("bad sector"))),
                 Patch::Panic => panic!("a panic on purpose at {at:#x}"),
+                Patch::Stall => loop {
+                    std::thread::park();
+                },
             }
             rest = tail;
             at = at.saturating_add(len);
@@ -123,7 +128,7 @@ impl ByteSource for Patchwork {
         Ok(Segment {
             len: end.saturating_sub(range.start).min(len),
             kind: match patch {
-                Patch::Data | Patch::Panic => SegmentKind::Opaque,
+                Patch::Data | Patch::Panic | Patch::Stall => SegmentKind::Opaque,
                 Patch::Hole => SegmentKind::Hole,
                 Patch::Unwritten => SegmentKind::Unwritten,
                 Patch::Bad => SegmentKind::Missing(Code::new("test.bad")),

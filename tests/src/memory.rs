@@ -6,6 +6,7 @@ use flr_fs::{
     Found, FsInfo, FsState, Memory, Metadata, NodeFlags, NodeId, RawName, Request, Result,
     StreamName, Timestamp, Want, XattrName,
 };
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ pub struct Entry {
 pub struct MemoryFs {
     info: FsInfo,
     nodes: Vec<Node>,
+    /// The first entry of each name in each directory.
+    found: HashMap<(NodeId, Vec<u8>), NodeId>,
 }
 
 /// A node of this kind with plain metadata.
@@ -177,6 +180,7 @@ impl MemoryFs {
         Self {
             info,
             nodes: vec![root],
+            found: HashMap::new(),
         }
     }
 
@@ -198,6 +202,7 @@ impl MemoryFs {
 
     /// Names a node in a directory, which claims a kind of its own or none.
     pub fn entry(&mut self, dir: NodeId, name: &[u8], node: NodeId, kind: Option<FileKind>) {
+        self.found.entry((dir, name.to_vec())).or_insert(node);
         if let Some(dir) = self.node_mut(dir) {
             dir.entries.push(Ok(Entry {
                 name: name.to_vec(),
@@ -270,21 +275,19 @@ impl Filesystem for MemoryFs {
 
     fn lookup(&self, dir: NodeId, name: RawName<'_>) -> Result<Option<Found>> {
         let entries = &self.directory(dir)?.entries;
-        let mut damaged = None;
-        for entry in entries {
-            match entry {
-                Ok(entry) if entry.name == name.as_bytes() => {
-                    return Ok(Some(Found {
-                        node: entry.node,
-                        stored_name: entry.name.clone(),
-                        metadata: self.metadata(entry.node)?,
-                    }));
-                }
-                Ok(_) => {}
-                Err(fault) => damaged = Some(fault),
-            }
+        let stored_name = name.as_bytes().to_vec();
+        match self.found.get(&(dir, stored_name.clone())) {
+            Some(node) => Ok(Some(Found {
+                node: *node,
+                stored_name,
+                metadata: self.metadata(*node)?,
+            })),
+            // What the damaged part held is not known.
+            None => match entries.iter().find_map(|entry| entry.as_ref().err()) {
+                Some(fault) => Err(Error::Corrupt(fault.clone())),
+                None => Ok(None),
+            },
         }
-        damaged.map_or(Ok(None), |fault| Err(Error::Corrupt(fault.clone())))
     }
 
     fn read_dir(

@@ -78,6 +78,8 @@ fn files(fs: &mut MemoryFs) {
     fs.put(root, b"sparse", file_of(Patchwork::new(6 * MIB, sparse)));
     let bad = vec![(256 * KIB..260 * KIB, Patch::Bad)];
     fs.put(root, b"bad", file_of(Patchwork::new(MIB, bad)));
+    let stall = vec![(0..KIB, Patch::Stall)];
+    fs.put(root, b"stall", file_of(Patchwork::new(KIB, stall)));
     let mut named = node(FileKind::File);
     named.xattrs = (0..400)
         .map(|i| xattr(&format!("user.{i:0>200}"), b"1"))
@@ -99,6 +101,29 @@ fn files(fs: &mut MemoryFs) {
     let mut secret = file(b"secret\n");
     secret.metadata.mode = 0o600;
     fs.put(root, b"secret", secret);
+    let mut listed = file(b"listed\n");
+    listed.metadata.mode = 0o640;
+    listed.xattrs = vec![xattr("system.posix_acl_access", &acl(65534))];
+    fs.put(root, b"acl", listed);
+}
+
+/// `u::rw-,u:USER:r--,g::---,m::r--,o::---` in the form that the kernel hands out.
+fn acl(user: u32) -> Vec<u8> {
+    let nobody = u32::MAX;
+    let entries: [(u16, u16, u32); 5] = [
+        (0x01, 6, nobody),
+        (0x02, 4, user),
+        (0x04, 0, nobody),
+        (0x10, 4, nobody),
+        (0x20, 0, nobody),
+    ];
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, perm, id) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(perm.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
 }
 
 fn kinds(fs: &mut MemoryFs) {

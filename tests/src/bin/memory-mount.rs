@@ -144,6 +144,7 @@ fn options(dir: &str, settings: &[String]) -> io::Result<(MountOptions, Image)> 
             "gid" => options.gid = Some(number()?),
             "threads" => tuning.threads = value.parse().ok(),
             "read_ahead_kib" => tuning.read_ahead_kib = number()?,
+            "request_kib" => tuning.request_kib = number()?,
             "no_open" => tuning.no_open = value == "1",
             "no_opendir" => tuning.no_opendir = value == "1",
             "direct_io" => tuning.direct_io = value == "1",

@@ -7,6 +7,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -273,12 +274,39 @@ fn all_of_a_registry_go_at_once() {
         .collect();
     servers[1].child.kill().unwrap();
     servers[1].exit_code();
-    for record in place.registry().records() {
-        let outcome = place.unmount(&record.mount_point()).unwrap();
-        assert_eq!(outcome.ended, Some(true));
-    }
+    let other = Place::new().unwrap();
+    let stranger = other.mount(&[]);
+    let outcomes = flr_mountd::unmount_all(&place.unmount_options()).unwrap();
+    let dead = |dead| {
+        let of = |outcome: &&flr_mountd::Result<_>| {
+            let outcome: &flr_mountd::Outcome = outcome.as_ref().unwrap();
+            outcome.ended == Some(true) && outcome.was_dead == dead
+        };
+        outcomes.iter().filter(of).count()
+    };
+    assert_eq!((dead(true), dead(false)), (1, 2));
+    assert!(
+        mounted_at(&stranger.point).is_some(),
+        "not of this registry"
+    );
     assert!(points.iter().all(|point| mounted_at(point).is_none()));
     until("the records are gone", || {
         place.registry().records().is_empty()
     });
+}
+
+#[test]
+fn a_read_that_never_ends_does_not_keep_the_mount() {
+    let Some(place) = Place::new() else { return };
+    let mut server = place.mount(&[]);
+    let mut file = fs::File::open(server.path("stall")).unwrap();
+    let reader = std::thread::spawn(move || file.read(&mut [0; 100]));
+    let busy = place.unmount(&server.point).unwrap_err();
+    assert_eq!(busy.kind, ErrorKind::Busy);
+    // Others go on meanwhile.
+    assert_eq!(fs::read(server.path("hello.txt")).unwrap(), HELLO);
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(143));
+    assert_eq!(mounted_at(&server.point), None);
+    reader.join().unwrap().unwrap_err();
 }

@@ -110,6 +110,8 @@ fn other_users_see_what_permissions_let_them_see() {
     assert_eq!(as_other(&server.path("hello.txt")).stdout, HELLO);
     let secret = as_other(&server.path("secret"));
     assert!(!secret.status.success() && secret.stdout.is_empty());
+    // Denied by its mode, permitted by its access control list.
+    assert_eq!(as_other(&server.path("acl")).stdout, b"listed\n");
     let options = mounted_at(&server.point).unwrap().fs_options;
     assert!(options.contains("default_permissions"));
     place.unmount(&server.point).unwrap();
@@ -121,4 +123,30 @@ fn other_users_see_what_permissions_let_them_see() {
     use std::os::unix::fs::MetadataExt;
     let stat = fs::metadata(server.path("old")).unwrap();
     assert_eq!((stat.uid(), stat.gid()), (NOBODY, NOBODY));
+}
+
+#[test]
+fn root_waits_for_the_mount_of_another_user() {
+    let Some(place) = Place::of_nobody() else {
+        return;
+    };
+    // Without a runtime folder: the registry is in /tmp, where root finds it by the mount's owner.
+    let mut command = place.command(env!("CARGO_BIN_EXE_memory-mount"));
+    command
+        .arg("sample")
+        .arg(place.point())
+        .arg("background=parent");
+    command
+        .env_remove("XDG_RUNTIME_DIR")
+        .stderr(std::process::Stdio::null());
+    output(&mut command);
+    let outcome = flr_mountd::unmount(
+        &place.point(),
+        &flr_mountd::UnmountOptions {
+            registry: flr_mountd::Registry::of_user(),
+            ..place.unmount_options()
+        },
+    );
+    assert_eq!(outcome.unwrap().ended, Some(true));
+    assert_eq!(mounted_at(&place.point()), None);
 }
