@@ -50,6 +50,8 @@ pub enum Join {
 #[derive(Debug)]
 pub struct View {
     filesystems: Vec<Arc<dyn Filesystem>>,
+    /// The root, if it is not that of the first filesystem.
+    root: Option<ViewNode>,
     joins: HashMap<ViewNode, Join>,
     listings: Cache<ViewNode, Arc<Listing>>,
 }
@@ -71,7 +73,20 @@ impl View {
     pub fn new(root: Arc<dyn Filesystem>) -> Self {
         Self {
             filesystems: vec![root],
+            root: None,
             joins: HashMap::new(),
+            listings: Cache::new(LISTING_CACHE_BYTES),
+        }
+    }
+
+    /// The same view with the directory `dir` as its root, and what is joined below it. As after
+    /// chroot, links to absolute paths lead from there.
+    #[must_use]
+    pub fn rooted_at(&self, dir: ViewNode) -> Self {
+        Self {
+            filesystems: self.filesystems.clone(),
+            root: Some(dir),
+            joins: self.joins.clone(),
             listings: Cache::new(LISTING_CACHE_BYTES),
         }
     }
@@ -137,6 +152,9 @@ impl View {
     /// The root directory.
     #[must_use]
     pub fn root(&self) -> ViewNode {
+        if let Some(root) = self.root {
+            return root;
+        }
         let node = self
             .filesystems
             .first()
