@@ -1,4 +1,4 @@
-//! The log: warnings on standard error, more with `-v`, and a copy in a file if one is named.
+//! The log: warnings on standard error, or in a file if one is named; more with `-v`.
 
 use crate::args::{Global, LogFormat};
 use crate::exit::Exit;
@@ -45,10 +45,11 @@ pub(crate) fn start(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Opens a log to be written at its end.
 #[expect(
     clippy::disallowed_methods,
     reason = "the log is ours, and named by the user"
 )]
-fn open(path: &std::path::Path) -> std::io::Result<File> {
+pub(crate) fn open(path: &std::path::Path) -> std::io::Result<File> {
     File::options().create(true).append(true).open(path)
 }

@@ -17,12 +17,15 @@ use args::{Cli, Command};
 use clap::Parser;
 use commands::Context;
 use exit::{Exit, Tally};
+use flr_recover::shown::for_terminal;
 use output::{Failure, Outcome, Output, Stop};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // clap prints help on standard output and mistakes on standard error, and ends with 0 or 2.
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error),
+    };
     let mut out = Output::new(&cli.global);
     let zone = match prepare(&cli) {
         Ok(zone) => zone,
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
         out,
         zone,
         tally: Tally::default(),
+        totals: serde_json::Map::new(),
+        last: None,
     };
     let outcome = run(&mut ctx, &cli.command).and_then(|exit| {
         ctx.summary(exit)?;
@@ -43,15 +48,39 @@ fn main() -> ExitCode {
         Ok(exit)
     });
     match outcome {
-        Ok(exit) => exit.code().into(),
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(exit) => {
+            ctx.explain_exit(exit);
+            exit.code().into()
+        }
         Err(Stop::BrokenPipe) => ExitCode::SUCCESS,
-        Err(Stop::Failure(failure)) => {
+        Err(Stop::Failure(failure) | Stop::Item(failure)) => {
+            ctx.tally.failed(failure.exit);
             // The summary ends the data also of a command that failed.
             let _ = ctx.summary(failure.exit);
             ctx.out.failed(&failure);
             failure.exit.code().into()
         }
     }
+}
+
+/// Help on standard output, mistakes on standard error.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os()
+        .skip(1)
+        .take_while(|arg| arg != "--")
+        .any(|arg| arg == "--json");
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let mut lines = text.lines().map(|line| for_terminal(line.as_bytes()));
+        let first = lines.next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(&first);
+        output::talk_json(&Failure::new(Exit::Usage, message).hint("flr help"));
+        return Exit::Usage.code().into();
+    }
+    // Nothing is left to do about a message that cannot be printed.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn prepare(cli: &Cli) -> Result<jiff::tz::TimeZone, Failure> {

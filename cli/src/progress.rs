@@ -1,9 +1,10 @@
 //! Progress of long work: a bar on a terminal, JSON lines if asked for, nothing otherwise.
 
 use crate::args::{Global, ProgressMode};
+use crate::output::{fields, json_line, say};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -93,11 +94,10 @@ impl Bar {
         if last.0.elapsed() >= JSON_INTERVAL {
             last.0 = Instant::now();
             let value = json!({
-                "v": 1, "message_type": "status", "action": what, "bytes_done": last.1,
+                "action": what, "bytes_done": last.1,
                 "bytes_total": if *total == 0 { None } else { Some(*total) },
             });
-            // Progress that cannot be shown is no reason to stop.
-            let _ = writeln!(std::io::stderr().lock(), "{value}");
+            say(&json_line("status", &fields(value)));
         }
     }
 

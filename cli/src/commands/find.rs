@@ -5,7 +5,7 @@ use super::Context;
 use crate::args::Find;
 use crate::exit::Exit;
 use crate::node::{self, Extras, name_of};
-use crate::open::{Opened, describe};
+use crate::open::Opened;
 use crate::output::{Failure, Outcome, Stop};
 use crate::when;
 use flr_fs::{FileKind, Metadata, Timestamp};
@@ -61,7 +61,7 @@ fn search(ctx: &mut Context<'_>, args: &Find, tests: &Tests, opened: &Opened) ->
             &resolved.metadata,
         )?;
     }
-    if resolved.metadata.kind != FileKind::Directory {
+    if resolved.metadata.kind != FileKind::Directory || args.depth == Some(0) {
         return Ok(());
     }
     let base = if resolved.path == b"/" {
@@ -106,7 +106,9 @@ fn search(ctx: &mut Context<'_>, args: &Find, tests: &Tests, opened: &Opened) ->
     if let Some(stop) = stop {
         return Err(stop);
     }
-    walked.map_err(|error| Stop::Failure(describe(&error, &opened.text_of(&resolved.path))))
+    walked.map_err(|error| Stop::Item(opened.explain(&error)))?;
+    ctx.tally.reached();
+    Ok(())
 }
 
 fn show(
@@ -205,12 +207,18 @@ fn globs(sets: &[(&Vec<String>, bool)], names: bool) -> Result<Option<GlobSet>, 
     for (patterns, insensitive) in sets {
         for pattern in *patterns {
             // In find(1) a star stands for slashes too; in a name there are none.
+            let flag = match (names, insensitive) {
+                (false, _) => "path",
+                (true, false) => "name",
+                (true, true) => "iname",
+            };
             let glob = GlobBuilder::new(pattern)
                 .case_insensitive(*insensitive)
                 .literal_separator(names)
                 .backslash_escape(true)
                 .build();
-            builder.add(glob.map_err(|error| usage(format!("{pattern}: {error}")))?);
+            builder
+                .add(glob.map_err(|error| usage(format!("--{flag} {pattern}: {}", error.kind())))?);
         }
     }
     builder

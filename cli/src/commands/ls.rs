@@ -3,8 +3,9 @@
 use super::Context;
 use crate::args::{Ls, SortBy};
 use crate::color;
+use crate::hash;
 use crate::node::{self, Extras};
-use crate::open::{Opened, describe};
+use crate::open::Opened;
 use crate::output::{Outcome, Stop};
 use flr_fs::{FileKind, Metadata};
 use flr_recover::shown::for_terminal;
@@ -57,10 +58,10 @@ fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
         resolved.path.as_slice()
     };
     let order = |view: &View, listing: &Listing| ordered(view, listing, args);
-    let depth_max = if args.recursive {
-        args.depth.unwrap_or(usize::MAX)
-    } else {
-        1
+    let depth_max = match (args.depth, args.recursive) {
+        (Some(depth), _) => depth,
+        (None, true) => usize::MAX,
+        (None, false) => 1,
     };
     let mut page = Page::new(args);
     let mut stop = None;
@@ -104,10 +105,9 @@ fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
         return Err(stop);
     }
     page.print(ctx, args)?;
-    walked.map_err(|error| {
-        let address = opened.text_of(&resolved.path);
-        Stop::Failure(describe(&error, &address))
-    })
+    walked.map_err(|error| Stop::Item(opened.explain(&error)))?;
+    ctx.tally.reached();
+    Ok(())
 }
 
 /// Prints one node, or holds its row back until the page is known to be complete.
@@ -136,7 +136,7 @@ fn show(
         return Ok(());
     }
     let start = &opened.target.resolved.path;
-    let name = if args.recursive {
+    let name = if is_deep(args) {
         let below = path.strip_prefix(start.as_slice()).unwrap_or(path);
         below.strip_prefix(b"/").unwrap_or(below)
     } else {
@@ -147,18 +147,22 @@ fn show(
     } else {
         name
     };
+    let digest = match digest(ctx, args, opened, path, node, metadata)? {
+        Some(digest) => digest,
+        None => return Ok(()),
+    };
     if args.null && !args.long {
-        return ctx.out.null_terminated(name);
+        return ctx.out.null_terminated(&[digest.as_bytes(), name].concat());
     }
     let shown = if args.null {
         String::from_utf8_lossy(name).into_owned()
     } else {
         color::name(&for_terminal(name), metadata, ctx.out.color)
     };
+    let mut text = digest + &shown;
     if !args.long {
-        return ctx.out.line(&shown);
+        return ctx.out.line(&text);
     }
-    let mut text = shown;
     if metadata.kind == FileKind::Symlink {
         match opened.target.opened.view.read_link(node) {
             Ok(target) => text = format!("{text} -> {}", for_terminal(&target)),
@@ -175,6 +179,35 @@ fn show(
     Ok(())
 }
 
+/// The hash column of a node, which is empty unless asked for. `None`: there is none, as told.
+fn digest(
+    ctx: &mut Context<'_>,
+    args: &Ls,
+    opened: &Opened,
+    path: &[u8],
+    node: ViewNode,
+    metadata: &Metadata,
+) -> Outcome<Option<String>> {
+    let Some(algorithm) = args.hash else {
+        return Ok(Some(String::new()));
+    };
+    if metadata.kind != FileKind::File {
+        return Ok(Some(format!("{:1$}  ", "-", hash::hex_len(algorithm))));
+    }
+    let source = opened.target.opened.view.open(node);
+    match source.and_then(|source| hash::of(source.as_ref(), algorithm, &mut |_| {})) {
+        Ok(digest) => Ok(Some(digest + "  ")),
+        Err(error) => {
+            ctx.fail_with(&opened.text_of(path), &error)?;
+            Ok(None)
+        }
+    }
+}
+
+const fn is_deep(args: &Ls) -> bool {
+    args.recursive || args.depth.is_some()
+}
+
 /// Rows of a long listing, held back so that their columns line up.
 struct Page {
     rows: Vec<([String; COLUMN_COUNT], String)>,
@@ -186,7 +219,7 @@ impl Page {
         // A recursive listing has no natural pages; it is to flow.
         Self {
             rows: Vec::new(),
-            rows_max: if args.recursive { 256 } else { 65_536 },
+            rows_max: if is_deep(args) { 256 } else { 65_536 },
         }
     }
 
