@@ -77,13 +77,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "OBJECT")]
     pub(crate) from: Option<OsString>,
     /// With --from: the point in time.
-    #[arg(long, global = true, value_name = "POINT", requires = "from")]
+    #[arg(long, global = true, value_name = "POINT")]
     pub(crate) at: Option<String>,
     /// With --from: the volume, as behind `::`.
-    #[arg(long, global = true, value_name = "VOLUME", requires = "from")]
+    #[arg(long, global = true, value_name = "VOLUME")]
     pub(crate) volume: Option<OsString>,
     /// With --from: a path in base64, for names that no argument can hold.
-    #[arg(long, global = true, value_name = "BASE64", requires = "from")]
+    #[arg(long, global = true, value_name = "BASE64")]
     pub(crate) path_b64: Vec<String>,
     /// Read more addresses, or with --from paths, from this file, each ended by a NUL; `-` is
     /// standard input.
@@ -205,7 +205,7 @@ pub(crate) struct Ls {
     #[arg(long, value_name = "N", value_parser = levels)]
     pub(crate) depth: Option<usize>,
     /// With --json: extended attributes of every node.
-    #[arg(long, requires = "json")]
+    #[arg(long)]
     pub(crate) xattrs: bool,
     /// Hash of every regular file.
     #[arg(long, value_name = "ALGORITHM")]

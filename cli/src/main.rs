@@ -72,9 +72,13 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
         .any(|arg| arg == "--json");
     if json && error.use_stderr() {
         let text = error.render().to_string();
-        let mut lines = text.lines().map(|line| for_terminal(line.as_bytes()));
-        let first = lines.next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(&first);
+        // What is wrong, and with which argument; then come an empty line and help.
+        let lines = text.lines().take_while(|line| !line.is_empty());
+        let lines: Vec<_> = lines
+            .map(|line| for_terminal(line.trim().as_bytes()))
+            .collect();
+        let lines = lines.join(" ");
+        let message = lines.strip_prefix("error: ").unwrap_or(&lines);
         output::talk_json(&Failure::new(Exit::Usage, message).hint("flr help"));
         return Exit::Usage.code().into();
     }
@@ -84,6 +88,18 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 }
 
 fn prepare(cli: &Cli) -> Result<jiff::tz::TimeZone, Failure> {
+    // Not left to clap: it does not see both sides of a rule if one stands before the command.
+    let global = &cli.global;
+    for (flag, given) in [
+        ("--at", global.at.is_some()),
+        ("--volume", global.volume.is_some()),
+        ("--path-b64", !global.path_b64.is_empty()),
+    ] {
+        if given && global.from.is_none() {
+            let what = format!("{flag} says where in an object, which --from names");
+            return Err(Failure::new(Exit::Usage, what).hint("add --from disk.img"));
+        }
+    }
     log::start(&cli.global)?;
     when::zone(cli.global.tz.as_deref())
         .map_err(|what| Failure::new(Exit::Usage, what).hint("--tz UTC, --tz Europe/Berlin"))

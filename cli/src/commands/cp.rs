@@ -489,6 +489,9 @@ fn explain(error: &flr_recover::Error, what: &str) -> Failure {
             "make room, then run the same again with --overwrite if-changed to go on where it ended",
         ),
         ErrorKind::PermissionDenied => failure.hint("copy to a directory of your own"),
+        ErrorKind::IsADirectory => {
+            failure.hint("a directory of this name is there: move it away, or copy elsewhere")
+        }
         ErrorKind::AlreadyExists => failure.hint(format!("ls -l {}", quoted(&path))),
         _ => failure,
     }

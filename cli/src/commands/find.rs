@@ -155,7 +155,7 @@ impl Tests {
             paths: globs(&[(&args.path, false)], false)?,
             regexes: match args.regex.is_empty() {
                 true => None,
-                false => Some(regexes.map_err(|error| usage(format!("--regex: {error}")))?),
+                false => Some(regexes.map_err(|error| usage(regex_text(&error, &args.regex)))?),
             },
             sizes: args
                 .size
@@ -225,6 +225,14 @@ fn globs(sets: &[(&Vec<String>, bool)], names: bool) -> Result<Option<GlobSet>, 
         .build()
         .map(Some)
         .map_err(|error| usage(error.to_string()))
+}
+
+/// The last line of the library's drawing says what is wrong.
+fn regex_text(error: &regex::Error, patterns: &[String]) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    let why = last.strip_prefix("error: ").unwrap_or(last);
+    format!("--regex {}: {why}", patterns.join(" --regex "))
 }
 
 fn size(text: &str) -> Result<(Ordering, u64), Failure> {

@@ -76,9 +76,10 @@ fn check(ctx: &mut Context<'_>, args: &Hash, list: &Path) -> Outcome {
     let mut opener = Opener::new(ctx.global);
     let base = base(&opener, args)?;
     let mut wanted = Vec::new();
-    for (number, line) in (1_u64..).zip(text.lines()) {
+    for (number, line) in (1_u64..).zip(text.split(|byte| *byte == b'\n')) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         // Comments, and what `flr ls --hash` says of directories.
-        if line.is_empty() || line.starts_with('#') || line.starts_with("- ") {
+        if line.is_empty() || line.starts_with(b"#") || line.starts_with(b"- ") {
             continue;
         }
         let expected = parse(line, args.algo).ok_or_else(|| {
@@ -169,34 +170,43 @@ fn base(opener: &Opener<'_>, args: &Hash) -> Outcome<Option<Address>> {
     }
 }
 
-fn read(list: &Path) -> std::io::Result<String> {
+fn read(list: &Path) -> std::io::Result<Vec<u8>> {
     if list != Path::new("-") {
-        return std::fs::read_to_string(list);
+        return std::fs::read(list);
     }
-    let mut text = String::new();
-    std::io::stdin().lock().read_to_string(&mut text)?;
+    let mut text = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut text)?;
     Ok(text)
 }
 
 /// Reads `HASH  NAME` or `HASH *NAME`. A line that sha256sum begins with a backslash has its own
 /// escapes in the name.
-fn parse(line: &str, wanted: Option<Algorithm>) -> Option<Expected<'_>> {
-    let escaped = line.strip_prefix('\\');
-    let (digest, name) = escaped.unwrap_or(line).split_once([' ', '\t'])?;
-    let name = name.strip_prefix([' ', '*']).unwrap_or(name);
+fn parse(line: &[u8], wanted: Option<Algorithm>) -> Option<Expected<'_>> {
+    let escaped = line.strip_prefix(b"\\");
+    let line = escaped.unwrap_or(line);
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t'))?;
+    let (digest, name) = line.split_at_checked(end)?;
+    let (_, name) = name.split_first()?;
+    let name = match name.split_first() {
+        Some((b' ' | b'*', name)) => name,
+        _ => name,
+    };
     let algorithm = match (digest.len(), wanted) {
         (32, None | Some(Algorithm::Md5)) => Algorithm::Md5,
         (64, None) => Algorithm::Sha256,
         (64, Some(other)) if other != Algorithm::Md5 => other,
         _ => return None,
     };
+    let digest = std::str::from_utf8(digest).ok()?;
     let is_hex = digest.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex || name.is_empty() {
         return None;
     }
-    let name = match escaped {
-        Some(_) => unescape(name),
-        None => from_terminal(name),
+    let name = match (escaped, std::str::from_utf8(name)) {
+        (Some(_), _) => unescape(name),
+        (None, Ok(text)) => from_terminal(text),
+        // Ours would have been escaped: sha256sum passes such bytes on.
+        (None, Err(_)) => name.to_vec(),
     };
     Some(Expected {
         digest,
@@ -206,9 +216,9 @@ fn parse(line: &str, wanted: Option<Algorithm>) -> Option<Expected<'_>> {
 }
 
 /// Undoes what sha256sum does to backslashes and line breaks.
-fn unescape(name: &str) -> Vec<u8> {
+fn unescape(name: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.bytes();
+    let mut rest = name.iter().copied();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'\\' => match rest.next() {
@@ -233,7 +243,7 @@ mod tests {
     #[test]
     fn lines_of_other_tools() {
         let names = |line: &str, wanted| {
-            parse(line, wanted).map(|e| (e.algorithm, e.name.into_string().unwrap()))
+            parse(line.as_bytes(), wanted).map(|e| (e.algorithm, e.name.into_string().unwrap()))
         };
         for (line, name) in [
             (format!("{SHA256}  a b"), "a b"),

@@ -3,10 +3,11 @@
 use super::Context;
 use crate::args::{Ls, SortBy};
 use crate::color;
+use crate::exit::Exit;
 use crate::hash;
 use crate::node::{self, Extras};
 use crate::open::Opened;
-use crate::output::{Outcome, Stop};
+use crate::output::{Failure, Outcome, Stop};
 use flr_fs::{FileKind, Metadata};
 use flr_recover::shown::for_terminal;
 use flr_recover::walk::{Next, Step, walk};
@@ -17,12 +18,23 @@ const COLUMN_COUNT: usize = 6;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
+    if args.xattrs && !ctx.out.json {
+        let what = "--xattrs is for --json";
+        return Err(Failure::new(Exit::Usage, what)
+            .hint("flr stat shows the extended attributes of one file")
+            .into());
+    }
     let several = args.addresses.addresses.len() > 1;
     let mut first = true;
+    let mut after_directory = false;
     let follow = !args.long;
     ctx.for_each(&args.addresses.addresses, follow, |ctx, opened| {
         let resolved = &opened.target.resolved;
         if resolved.metadata.kind != FileKind::Directory {
+            if std::mem::take(&mut after_directory) && !ctx.out.json && !args.null {
+                ctx.out.line("")?;
+            }
+            first = false;
             let path = &resolved.path;
             let mut page = Page::new(args);
             return match show(
@@ -41,6 +53,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
         if several && !ctx.out.json && !args.null {
             let gap = if first { "" } else { "\n" };
             first = false;
+            after_directory = true;
             ctx.out
                 .line(&format!("{gap}{}:", opened.text_of(&resolved.path)))?;
         }
