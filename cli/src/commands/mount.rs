@@ -202,6 +202,11 @@ fn options(
             "ro" | "nosuid" | "nodev" | "noexec" | "noauto" | "auto" | "nofail" | "_netdev"
             | "defaults" | "user" | "users" | "noatime" | "relatime" | "" => {}
             key if key.starts_with("x-") => {}
+            "map" => {
+                let what = format!("-o {option}: owners cannot be mapped yet");
+                let hint = "uid=N and gid=N put one owner in the place of all";
+                return Err(Failure::new(Exit::Unsupported, what).hint(hint));
+            }
             _ => {
                 let what = format!("-o {option}: not an option of flr mount");
                 let hint = "options are uid=N, gid=N and allow_other; a mount is always read-only";
