@@ -4,6 +4,7 @@ use crate::args::Global;
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome, Output};
 use base64::Engine;
+use flr_fs::filesystem::ext::codes::JOURNAL_MISSING;
 use flr_fs::{ByteSource, ChecksumPolicy, FileKind, ReplayPolicy, Volume};
 use flr_recover::address::{Address, Locator, Object, PointSpec, Provider};
 use flr_recover::shown::for_terminal;
@@ -428,10 +429,13 @@ pub(crate) fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) 
         quoted(&object.to_string())
     );
     match error {
-        flr_fs::Error::Unsupported(fault)
-            if fault.code == flr_fs::filesystem::ext::codes::JOURNAL_DIRTY =>
+        flr_fs::Error::Unsupported(fault) if fault.code == JOURNAL_MISSING => {
+            Some("give that device as well: --with FILE; or --no-replay shows the state before the journal".to_owned())
+        }
+        flr_fs::Error::Unsupported(fault) | flr_fs::Error::Corrupt(fault)
+            if fault.code.as_str().starts_with("ext4.journal.") =>
         {
-            Some("--no-replay shows the state without these changes: files may be missing, old or wrong".to_owned())
+            Some("--no-replay shows the state before the journal: files may be missing, old or wrong".to_owned())
         }
         flr_fs::Error::Unsupported(fault)
             if fault.code == flr_fs::signature::codes::FORMAT && point.tree().volumes().len() == 1 =>

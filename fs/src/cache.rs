@@ -27,6 +27,13 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
     /// A cache that holds at most `bytes_max` bytes, by the sizes told to [`Cache::insert`].
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
+        Self::with_shards(bytes_max, SHARD_COUNT)
+    }
+
+    /// The same in so many shards, at least one: a value can be as large as its shard.
+    #[must_use]
+    pub fn with_shards(bytes_max: usize, shard_count: usize) -> Self {
+        let shard_count = shard_count.max(1);
         let shard = || {
             Mutex::new(Shard {
                 entries: LruCache::unbounded(),
@@ -34,9 +41,9 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
             })
         };
         Self {
-            shards: std::iter::repeat_with(shard).take(SHARD_COUNT).collect(),
+            shards: std::iter::repeat_with(shard).take(shard_count).collect(),
             hasher: RandomState::new(),
-            shard_bytes_max: bytes_max.wrapping_div(SHARD_COUNT),
+            shard_bytes_max: bytes_max.checked_div(shard_count).unwrap_or(0),
         }
     }
 

@@ -146,7 +146,7 @@ pub fn discover(
             format!("disk/{}/", index.saturating_add(1))
         };
         let address = format!("{prefix}raw");
-        todo.push_back(tree.push(disk, None, address, prefix, 0));
+        todo.push_back(tree.push(disk, None, address, Some(prefix), 0));
     }
     while let Some(id) = todo.pop_front() {
         if (ctx.cancelled)() {
@@ -155,7 +155,47 @@ pub fn discover(
         let children = identify(&mut tree, id, layers, drivers, ctx);
         todo.extend(children);
     }
+    retry_with_others(&mut tree, drivers, ctx);
     tree
+}
+
+/// Opens filesystems that failed once more, now that all volumes are known: what they lack may lie on
+/// another one.
+fn retry_with_others(tree: &mut Tree, drivers: &[&dyn FilesystemDriver], ctx: &OpenContext<'_>) {
+    if tree.nodes.len() < 2 {
+        return;
+    }
+    let sources = tree
+        .nodes
+        .iter()
+        .map(|node| node.volume.source.as_ref().ok().cloned());
+    let sources: Vec<_> = sources.collect();
+    for (index, node) in tree.nodes.iter_mut().enumerate() {
+        let Ok(source) = &node.volume.source else {
+            continue;
+        };
+        let others = sources
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
+        let others: Vec<_> = others.filter_map(|(_, source)| source.clone()).collect();
+        let ctx = OpenContext {
+            others: &others,
+            ..ctx.clone()
+        };
+        for content in &mut node.contents {
+            let driver = drivers
+                .iter()
+                .find(|driver| driver.name() == content.format);
+            let (Some(driver), Opened::Failed(_)) = (driver, &content.opened) else {
+                continue;
+            };
+            content.opened = match driver.open(std::slice::from_ref(source), &ctx) {
+                Ok(filesystem) => Opened::Filesystem(filesystem),
+                Err(error) => Opened::Failed(error),
+            };
+        }
+    }
 }
 
 impl Tree {
@@ -164,10 +204,18 @@ impl Tree {
         volume: Volume,
         parent: Option<VolumeId>,
         address: String,
-        child_prefix: String,
+        child_prefix: Option<String>,
         depth: u32,
     ) -> VolumeId {
         let id = VolumeId(self.nodes.len());
+        // Two tables on one disk may both have a first partition.
+        let taken = |address: &String| self.nodes.iter().any(|node| node.address == *address);
+        let mut numbered = (2_u32..).map(|n| format!("{address}~{n}"));
+        let address = match taken(&address) {
+            true => numbered.find(|address| !taken(address)).unwrap_or(address),
+            false => address,
+        };
+        let child_prefix = child_prefix.unwrap_or_else(|| format!("{address}/"));
         self.nodes.push(VolumeNode {
             id,
             parent,
@@ -257,8 +305,7 @@ fn identify(
                         .into_iter()
                         .map(|volume| {
                             let address = format!("{prefix}{}", volume.name);
-                            let below = format!("{address}/");
-                            tree.push(volume, Some(id), address, below, depth)
+                            tree.push(volume, Some(id), address, None, depth)
                         })
                         .collect();
                     children.extend_from_slice(&ids);

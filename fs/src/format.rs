@@ -150,6 +150,9 @@ pub struct OpenContext<'a> {
     pub replay: ReplayPolicy,
     /// What to do with checksums that do not fit.
     pub checksums: ChecksumPolicy,
+    /// Other volumes of the same object, for formats that keep a part of themselves elsewhere: an
+    /// external journal.
+    pub others: &'a [Arc<dyn ByteSource>],
     /// Asked between steps of long work; `true` ends it with [`crate::error::Request::Cancelled`].
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
 }
@@ -170,6 +173,7 @@ impl Default for OpenContext<'_> {
             limits: Limits::default(),
             replay: ReplayPolicy::default(),
             checksums: ChecksumPolicy::default(),
+            others: &[],
             cancelled: &|| false,
         }
     }

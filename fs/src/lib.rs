@@ -6,6 +6,7 @@
 
 pub mod bytes;
 pub mod cache;
+pub mod cut;
 pub mod discover;
 pub mod error;
 pub mod filesystem;

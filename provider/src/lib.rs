@@ -6,7 +6,7 @@
 //!
 //! | module | |
 //! |---|---|
-//! | [`file`] | opening, reading, the map of holes |
+//! | [`mod@file`] | opening, reading, the map of holes |
 //! | `watch` | has the file changed since it was opened? |
 //! | `device` | what stands on a block device: partitions, holders, loop devices |
 //! | `mounted` | who has it mounted, or swaps on it |

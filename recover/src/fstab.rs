@@ -123,8 +123,8 @@ fn entry(line: &[u8]) -> Option<Entry> {
 
 /// How the device is named; `None` if it is not a device at all.
 fn device(spec: &[u8]) -> Option<Device> {
-    type Tag = (&'static [u8], fn(Vec<u8>) -> Device);
-    let tagged: [Tag; 8] = [
+    type Make = fn(Vec<u8>) -> Device;
+    let tagged: [(&[u8], Make); 8] = [
         (b"UUID=", Device::Uuid),
         (b"LABEL=", Device::Label),
         (b"PARTUUID=", Device::PartUuid),

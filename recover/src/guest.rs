@@ -9,6 +9,7 @@ use crate::fstab::{self, Device};
 use crate::shown::for_terminal;
 use crate::view::{View, ViewNode};
 use crate::volumes::Place;
+use flr_fs::filesystem::ext;
 use flr_fs::{Code, FileKind, Filesystem, Tree, VolumeId, VolumeNode};
 use std::sync::Arc;
 
@@ -48,7 +49,11 @@ pub struct Guest {
 /// [`Error::Ambiguous`] if several filesystems might be meant; what stands in the way if none can be
 /// read.
 pub fn guest(tree: &Tree, places: &[Place]) -> Result<Guest> {
-    let unread = |node: &&VolumeNode| node.failure().is_some();
+    // The journal of another filesystem holds no files of its own.
+    let unread = |node: &&VolumeNode| {
+        node.failure()
+            .is_some_and(|error| error.code() != ext::codes::JOURNAL_DEVICE)
+    };
     let failed: Vec<_> = tree.volumes().iter().filter(unread).collect();
     let roots: Vec<_> = places
         .iter()

@@ -68,6 +68,7 @@ impl Point {
             limits: options.limits.clone(),
             replay: options.replay,
             checksums: options.checksums,
+            others: &[],
             cancelled: &|| false,
         };
         let tree = discover(disks, registry::LAYERS, registry::FILESYSTEMS, &ctx);

@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// Symbolic links followed in one path, as in Linux.
 pub const LINK_COUNT_MAX: u32 = 40;
 
-/// Bytes of listings kept in memory. Three quarters of a directory of a million short names.
+/// Bytes of listings kept in memory, in one shard: a single directory may take them all. About 700 000
+/// short names; a larger directory is listed anew each time.
 const LISTING_CACHE_BYTES: usize = 32 << 20;
 
 /// Longest path that is resolved, links included, in bytes. A guard against link bombs; Linux stops
@@ -75,7 +76,7 @@ impl View {
             filesystems: vec![root],
             root: None,
             joins: HashMap::new(),
-            listings: Cache::new(LISTING_CACHE_BYTES),
+            listings: Cache::with_shards(LISTING_CACHE_BYTES, 1),
         }
     }
 

@@ -77,6 +77,8 @@ struct Level {
 /// Walks the entries of the directory `start`, not `start` itself; only [`Step::Leave`] and
 /// [`Step::Failed`] come with the start's own, empty path.
 ///
+/// Without an order of its own a directory is walked by the numbers of its nodes.
+///
 /// Memory is bounded by the listings of one path of directories and by 16 bytes per directory seen.
 ///
 /// # Errors
@@ -182,10 +184,7 @@ fn enter(
             return Ok(None);
         }
     }
-    let order = order.map_or_else(
-        || (0..listing.len()).collect(),
-        |order| order(view, &listing),
-    );
+    let order = order.map_or_else(|| by_node(&listing), |order| order(view, &listing));
     Ok(Some(Level {
         node,
         listing,
@@ -193,6 +192,14 @@ fn enter(
         taken: 0,
         path_len: path.len(),
     }))
+}
+
+/// Entries by their nodes' numbers: most formats keep nodes in that order, so that they are read one
+/// behind the other. In a large hashed directory that is several times as fast as the stored order.
+fn by_node(listing: &Listing) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..listing.len()).collect();
+    order.sort_by_cached_key(|index| listing.get(*index).map(|entry| entry.node));
+    order
 }
 
 fn damaged(fault: &Fault) -> Error {

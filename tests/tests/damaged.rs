@@ -5,7 +5,7 @@ use flr_fs::{Code, Volume};
 use flr_recover::point::Opened;
 use flr_recover::walk::{Next, Step, codes as walk_codes, walk};
 use flr_recover::{Error, OpenOptions, Point, View};
-use flr_tests::compare::sha256;
+use flr_tests::content::sha256;
 use flr_tests::golden::from_base64;
 use flr_tests::{Expect, Golden, Rules, compare, image};
 use std::collections::BTreeMap;

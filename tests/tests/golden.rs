@@ -1,20 +1,25 @@
 //! Every image against what Linux and its tools say about it.
 
-use flr_fs::filesystem::ext::codes;
-use flr_fs::{ReplayPolicy, Volume};
+use flr_fs::{FsState, ReplayPolicy, Volume};
 use flr_recover::{Error, OpenOptions, Point, point::Opened};
 use flr_tests::{Golden, Rules, compare, golden, image};
 use std::sync::Arc;
 
-/// Whether logs are replayed. Until they are, a filesystem with a dirty one must be refused.
-const REPLAYS: bool = false;
-
+/// Opens an image, together with the device that holds its journal, where it has one.
 fn open(name: &str, replay: ReplayPolicy) -> Arc<Point> {
     let options = OpenOptions {
         replay,
         ..OpenOptions::default()
     };
-    Point::open(vec![Volume::disk(image(name))], &options)
+    let log = format!("{name}-log");
+    let all = flr_tests::image::names();
+    let names = [name.to_owned(), log]
+        .into_iter()
+        .filter(|name| all.contains(name));
+    Point::open(
+        names.map(|name| Volume::disk(image(&name))).collect(),
+        &options,
+    )
 }
 
 fn guest(name: &str, replay: ReplayPolicy) -> Result<Opened, Error> {
@@ -43,10 +48,6 @@ fn bare_filesystems_are_what_linux_says() {
     assert_eq!(names.len(), 36);
     let mut failed = Vec::new();
     for name in names {
-        let dirty = golden::exists(&format!("{name}.raw"));
-        if dirty && !REPLAYS {
-            continue;
-        }
         let told = match guest(&name, ReplayPolicy::Replay) {
             Ok(opened) => {
                 let rules = Rules {
@@ -65,7 +66,7 @@ fn bare_filesystems_are_what_linux_says() {
 }
 
 #[test]
-fn a_dirty_journal_is_refused_or_left_out() {
+fn without_replay_the_disk_is_shown_as_it_lies() {
     let mut count = 0;
     for name in bare_names() {
         let raw = format!("{name}.raw");
@@ -73,14 +74,30 @@ fn a_dirty_journal_is_refused_or_left_out() {
             continue;
         }
         count += 1;
-        if !REPLAYS {
-            match guest(&name, ReplayPolicy::Replay) {
-                Err(Error::Fs(error)) => assert_eq!(error.code(), codes::JOURNAL_DIRTY, "{name}"),
-                other => panic!("{name}: {other:?}"),
-            }
-        }
         let opened = guest(&name, ReplayPolicy::Ignore).expect(&name);
         assert_same(&opened, &raw, Rules::default());
+        assert_eq!(state(&opened), FsState::NotReplayed, "{name}");
     }
     assert_eq!(count, 7);
+}
+
+#[test]
+fn a_replayed_journal_is_told() {
+    for name in [
+        "ext3-journal",
+        "ext4-journal",
+        "ext4-journal-wrap",
+        "ext4-journal-external",
+    ] {
+        let opened = guest(name, ReplayPolicy::Replay).expect(name);
+        assert_eq!(state(&opened), FsState::Replayed, "{name}");
+    }
+    assert_eq!(
+        state(&guest("ext4-4k", ReplayPolicy::Replay).unwrap()),
+        FsState::Clean
+    );
+}
+
+fn state(opened: &Opened) -> FsState {
+    opened.view.filesystems()[0].info().state.clone()
 }

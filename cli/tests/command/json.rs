@@ -41,7 +41,7 @@ fn every_line_is_as_documented() {
     for (args, code) in [
         (&["volumes", "web01.img"][..], 0),
         (&["volumes", "web01.img", "mbr-primary.img"], 0),
-        (&["volumes", "ext4-journal.img"], 7),
+        (&["volumes", "ext4-journal-external.img"], 7),
         (&["ls", "-R", "web01.img"], 3),
         (&["ls", "-R", "ext4-nodes.img"], 0),
         (

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Images that every place has, as links.
-const IMAGES: [&str; 11] = [
+const IMAGES: [&str; 13] = [
     "web01",
     "nested",
     "mbr-primary",
@@ -23,6 +23,8 @@ const IMAGES: [&str; 11] = [
     "ext4-4k",
     "ext4-encrypt",
     "ext4-journal",
+    "ext4-journal-external",
+    "ext4-journal-external-log",
     "ext4-nodes",
 ];
 

@@ -7,7 +7,7 @@
 
 use super::codes;
 use super::superblock::{PRIMARY_OFFSET, SIZE, Superblock};
-use crate::error::{Fault, Result};
+use crate::error::{Error, Fault, Result};
 use crate::format::ChecksumPolicy;
 use crate::source::{ByteSource, ReadRequest};
 
@@ -29,6 +29,9 @@ pub(super) fn read(
 ) -> Result<(Superblock, Option<Fault>)> {
     let error = match primary(source, checksums) {
         Ok(sb) => return Ok((sb, None)),
+        // A sound superblock with a feature that is not read: a copy from before that feature was
+        // turned on would be read wrongly.
+        Err(error @ Error::Unsupported(_)) => return Err(error),
         Err(error) => error,
     };
     let Some(sb) = find(source) else {

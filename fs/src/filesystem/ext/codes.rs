@@ -24,8 +24,24 @@ codes! {
     FEATURE = "ext4.feature";
     /// The device holds only the journal of another filesystem.
     JOURNAL_DEVICE = "ext4.journal.device";
-    /// The journal holds changes.
-    JOURNAL_DIRTY = "ext4.journal.dirty";
+    /// The journal lies on a device of its own, which is not at hand.
+    JOURNAL_MISSING = "ext4.journal.missing";
+    /// There must be a journal and there is none that can be found.
+    JOURNAL_INODE = "ext4.journal.inode";
+    /// The journal's own superblock makes no sense.
+    JOURNAL_SUPERBLOCK = "ext4.journal.superblock";
+    /// A feature of the journal that is not read.
+    JOURNAL_FEATURE = "ext4.journal.feature";
+    /// A checksum in the journal does not fit.
+    JOURNAL_CHECKSUM = "ext4.journal.checksum";
+    /// The journal names a block that the filesystem does not have, or too many.
+    JOURNAL_BLOCK = "ext4.journal.block";
+    /// A transaction longer than the journal.
+    JOURNAL_LOOP = "ext4.journal.loop";
+    /// A block of the journal that is not stored anywhere.
+    JOURNAL_HOLE = "ext4.journal.hole";
+    /// The journal held changes, which are shown. A remark, not damage.
+    JOURNAL_REPLAYED = "ext4.journal.replayed";
     /// The filesystem was in use or had errors when the image was taken.
     STATE = "ext4.state";
     /// Files were deleted while still open; their space was not freed yet.
@@ -82,7 +98,7 @@ codes! {
     XATTR_HEADER = "ext4.xattr.header";
     /// An extended attribute that does not fit in its block.
     XATTR_ENTRY = "ext4.xattr.entry";
-    /// The checksum of a block of extended attributes does not fit.
+    /// The checksum of a block of extended attributes, or of a value in an inode, does not fit.
     XATTR_CHECKSUM = "ext4.xattr.checksum";
     /// An attribute's value lies in an inode that is not made for it.
     XATTR_INODE = "ext4.xattr.inode";

@@ -122,7 +122,7 @@ impl ByteSource for Content {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         self.each_stretch(offset, buf, &mut |stretch, part| match stretch.kind {
-            SegmentKind::Stored(location) => self.disk.source.read_at(location.offset, part),
+            SegmentKind::Stored(location) => self.disk.read(location.offset, part),
             _ => {
                 part.fill(0);
                 Ok(())

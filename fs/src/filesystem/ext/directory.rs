@@ -5,6 +5,7 @@ use super::codes;
 use super::content::Content;
 use super::dirent::{self, Dirent, Item};
 use super::disk::Disk;
+use super::fast::Names;
 use super::htree;
 use super::inode::{Inode, flags};
 use crate::bytes::{clamp_usize, get_array, get_le_u16, len_u64};
@@ -26,7 +27,12 @@ pub(super) struct Directory {
     disk: Arc<Disk>,
     inode: Inode,
     store: Store,
+    /// What fast commits changed.
+    changes: Option<Arc<Names>>,
 }
+
+/// Cursors of entries that only fast commits know. No directory on a disk is that large.
+const ADDED_FROM: u64 = 1 << 62;
 
 /// Where a directory's entries lie.
 #[derive(Debug)]
@@ -55,6 +61,7 @@ impl Directory {
             disk,
             inode,
             store: Store::Blocks(content),
+            changes: None,
         }
     }
 
@@ -66,11 +73,54 @@ impl Directory {
             disk,
             inode,
             store: Store::Inline([head.to_vec(), tail.to_vec()]),
+            changes: None,
         }
+    }
+
+    /// The same directory with what fast commits changed in it.
+    #[must_use]
+    pub(super) fn with_changes(self, changes: Option<Arc<Names>>) -> Self {
+        Self { changes, ..self }
     }
 
     /// Hands the entries from `from` on to `visit`.
     pub(super) fn read(&self, from: DirCursor, visit: &mut Visit<'_>) {
+        let Some(changes) = &self.changes else {
+            return self.read_disk(from, visit);
+        };
+        let mut stopped = false;
+        if from.0 < ADDED_FROM {
+            self.read_disk(from, &mut |found| {
+                if let Found::Entry(entry, _) = &found
+                    && changes.is_removed(entry.name, entry.inode)
+                {
+                    return ControlFlow::Continue(());
+                }
+                let flow = visit(found);
+                stopped = flow.is_break();
+                flow
+            });
+        }
+        let cursors = ADDED_FROM.saturating_add(1)..;
+        for ((name, inode), next) in changes.added().iter().zip(cursors) {
+            if stopped {
+                return;
+            }
+            // Linux does not add a name that is there already.
+            if next <= from.0 || matches!(self.find_on_disk(name), Ok(Some(_))) {
+                continue;
+            }
+            let entry = Dirent {
+                inode: *inode,
+                len: 0,
+                name,
+                kind: None,
+            };
+            stopped = visit(Found::Entry(entry, DirCursor(next))).is_break();
+        }
+    }
+
+    fn read_disk(&self, from: DirCursor, visit: &mut Visit<'_>) {
         match &self.store {
             Store::Blocks(content) => self.read_blocks(content, from.0, visit),
             Store::Inline(parts) => self.read_inline(parts, from.0, visit),
@@ -82,18 +132,43 @@ impl Directory {
     /// # Errors
     /// The first damage, if the name was not found and might have been there.
     pub(super) fn find(&self, name: &[u8]) -> Result<Option<(Vec<u8>, u32)>> {
-        let casefold = self.inode.has(flags::CASEFOLD) && !self.inode.has(flags::ENCRYPTED);
+        let on_disk = self.find_on_disk(name);
+        let Some(changes) = &self.changes else {
+            return on_disk;
+        };
+        if let Ok(Some(found)) = on_disk {
+            return Ok(Some(found));
+        }
+        let folded = self.folds_case().then(|| fold(name));
+        let is_it = |(added, _): &&(Vec<u8>, u32)| same(name, folded.as_deref(), added);
+        match changes.added().iter().find(is_it) {
+            Some(found) => Ok(Some(found.clone())),
+            None => on_disk,
+        }
+    }
+
+    fn folds_case(&self) -> bool {
+        self.inode.has(flags::CASEFOLD) && !self.inode.has(flags::ENCRYPTED)
+    }
+
+    /// The same among the entries of the disk that are still there.
+    fn find_on_disk(&self, name: &[u8]) -> Result<Option<(Vec<u8>, u32)>> {
+        let gone = |found: &(Vec<u8>, u32)| {
+            let changes = self.changes.as_ref();
+            changes.is_some_and(|changes| changes.is_removed(&found.0, found.1))
+        };
+        let casefold = self.folds_case();
         let strict = self.disk.sb.strict_encoding;
         let folded = casefold.then(|| fold(name));
         if casefold && strict && std::str::from_utf8(name).is_err() {
             return Ok(None);
         }
         if let Some(answer) = self.find_by_hash(name, folded.as_deref()) {
-            return Ok(Some(answer));
+            return Ok(Some(answer).filter(|found| !gone(found)));
         }
         let mut found = None;
         let mut damaged = None;
-        self.read(DirCursor::default(), &mut |item| {
+        self.read_disk(DirCursor::default(), &mut |item| {
             match item {
                 Found::Entry(entry, _) => {
                     if same(name, folded.as_deref(), entry.name) {
@@ -108,7 +183,7 @@ impl Directory {
             ControlFlow::Continue(())
         });
         match (found, damaged) {
-            (Some(found), _) => Ok(Some(found)),
+            (Some(found), _) => Ok(Some(found).filter(|found| !gone(found))),
             (None, Some(fault)) => Err(Error::Corrupt(fault)),
             (None, None) => Ok(None),
         }

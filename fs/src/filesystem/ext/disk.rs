@@ -1,20 +1,25 @@
 //! The bytes below an ext filesystem, and a small cache for its metadata.
 //!
-//! File content is never cached here. Metadata is read in aligned chunks, so that walking an inode
-//! table costs one read per 16 KiB instead of one per inode.
+//! File content is never cached here. Metadata is read in aligned units of a block. Where units are
+//! asked for one after the other, as in a walk along an inode table, 64 KiB are read at once; where
+//! they are not, as in a large directory whose names are hashed, reading more would be waste.
 
+use super::codes;
 use super::superblock::Superblock;
 use crate::bytes::{clamp_usize, len_u64};
 use crate::cache::Cache;
-use crate::error::{Request, Result};
+use crate::error::{Error, Result};
 use crate::format::ChecksumPolicy;
 use crate::limits::Limits;
 use crate::source::ByteSource;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Smallest unit of the metadata cache: 64 inodes of 256 bytes.
-const CHUNK_LEN_MIN: u32 = 16 << 10;
+/// Smallest unit of the metadata cache: 16 inodes of 256 bytes.
+const UNIT_LEN_MIN: u32 = 4 << 10;
+/// Bytes read at once where units follow each other.
+const AHEAD_LEN: u64 = 64 << 10;
 
 /// What every part of the reader needs: the bytes, the geometry, and the rules.
 #[derive(Debug)]
@@ -26,23 +31,36 @@ pub(super) struct Disk {
     /// Bounds.
     pub limits: Limits,
     checksums: ChecksumPolicy,
-    chunks: Cache<u64, Arc<[u8]>>,
-    chunk_len: u32,
+    units: Cache<u64, Arc<[u8]>>,
+    unit_len: u64,
+    /// The last unit that was read, to tell walks from jumps. A lost update costs a read, no more.
+    last_unit: AtomicU64,
 }
 
-/// A piece of metadata. Keeps the chunk it lies in alive.
+/// A piece of metadata. Keeps the unit it lies in alive.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
-    chunk: Arc<[u8]>,
+    unit: Arc<[u8]>,
     start: usize,
     end: usize,
+}
+
+impl From<Vec<u8>> for Piece {
+    fn from(bytes: Vec<u8>) -> Self {
+        let end = bytes.len();
+        Self {
+            unit: Arc::from(bytes),
+            start: 0,
+            end,
+        }
+    }
 }
 
 impl Deref for Piece {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.chunk.get(self.start..self.end).unwrap_or_default()
+        self.unit.get(self.start..self.end).unwrap_or_default()
     }
 }
 
@@ -54,15 +72,16 @@ impl Disk {
         limits: Limits,
         checksums: ChecksumPolicy,
     ) -> Self {
-        let chunk_len = CHUNK_LEN_MIN.max(sb.block_size);
-        let chunks = Cache::new(limits.cache_bytes);
+        let unit_len = u64::from(UNIT_LEN_MIN.max(sb.block_size));
+        let units = Cache::new(limits.cache_bytes);
         Self {
             source,
             sb,
             limits,
             checksums,
-            chunks,
-            chunk_len,
+            units,
+            unit_len,
+            last_unit: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -79,54 +98,82 @@ impl Disk {
     /// # Errors
     /// Those of the source.
     pub(super) fn piece(&self, at: u64, len: usize) -> Result<Piece> {
-        let chunk_len = u64::from(self.chunk_len);
-        let index = at.checked_div(chunk_len).unwrap_or(0);
-        let base = index.saturating_mul(chunk_len);
+        let index = at.checked_div(self.unit_len).unwrap_or(0);
+        let base = index.saturating_mul(self.unit_len);
         let start = clamp_usize(at.saturating_sub(base), usize::MAX);
         let end = start.saturating_add(len);
-        if len_u64(end) > chunk_len {
-            // Not inside of one chunk: nothing in a sound filesystem, so not worth caching.
+        if len_u64(end) > self.unit_len {
+            // Not inside of one unit: nothing in a sound filesystem, so not worth caching.
             return self.uncached(at, len);
         }
-        let chunk = match self.chunk(index, base) {
-            Ok(chunk) if chunk.len() >= end => chunk,
-            // Part of the chunk is unreadable or missing. That is no matter if it is not our part.
-            Ok(_) | Err(_) => return self.uncached(at, len),
-        };
-        Ok(Piece { chunk, start, end })
+        match self.unit(index, base) {
+            Ok(unit) if unit.len() >= end => Ok(Piece { unit, start, end }),
+            // Part of the unit is unreadable or missing. That is no matter if it is not our part.
+            Ok(_) | Err(_) => self.uncached(at, len),
+        }
     }
 
-    fn chunk(&self, index: u64, base: u64) -> Result<Arc<[u8]>> {
-        self.chunks.get_or_insert(index, || {
-            let left = self.source.size().saturating_sub(base);
-            let len = clamp_usize(left, usize::try_from(self.chunk_len).unwrap_or(usize::MAX));
-            if len == 0 {
-                let size = self.source.size();
-                return Err(Request::OutOfRange {
-                    offset: base,
-                    len: 1,
-                    size,
-                }
-                .into());
-            }
-            let mut chunk = vec![0; len];
-            self.source.read_at(base, &mut chunk)?;
-            Ok((Arc::from(chunk), len))
-        })
+    /// Reads bytes of the filesystem, content or metadata.
+    ///
+    /// # Errors
+    /// [`codes::SUPERBLOCK_SIZE`] behind the end of an image that was cut short; those of the source.
+    pub(super) fn read(&self, at: u64, buf: &mut [u8]) -> Result<()> {
+        let size = self.source.size();
+        if at.saturating_add(len_u64(buf.len())) > size {
+            let detail = format!("bytes that are missing: the image ends at {size:#x}");
+            return Err(Error::corrupt(codes::SUPERBLOCK_SIZE, at, detail));
+        }
+        self.source.read_at(at, buf)
+    }
+
+    fn unit(&self, index: u64, base: u64) -> Result<Arc<[u8]>> {
+        if let Some(unit) = self.units.get(&index) {
+            return Ok(unit);
+        }
+        let last = self.last_unit.swap(index, Ordering::Relaxed);
+        let left = self.source.size().saturating_sub(base);
+        if index == last.wrapping_add(1)
+            && left >= AHEAD_LEN
+            && let Some(first) = self.read_ahead(index, base)
+        {
+            return Ok(first);
+        }
+        let len = clamp_usize(self.unit_len, usize::MAX).min(clamp_usize(left, usize::MAX));
+        let mut bytes = vec![0; len];
+        self.read(base, &mut bytes)?;
+        let unit: Arc<[u8]> = Arc::from(bytes);
+        self.units.insert(index, Arc::clone(&unit), len);
+        Ok(unit)
+    }
+
+    /// Reads this unit and those behind it. `None` if that fails: the unit alone may be sound.
+    fn read_ahead(&self, index: u64, base: u64) -> Option<Arc<[u8]>> {
+        let mut bytes = vec![0; clamp_usize(AHEAD_LEN, usize::MAX)];
+        self.read(base, &mut bytes).ok()?;
+        let mut first = None;
+        let unit_len = clamp_usize(self.unit_len, usize::MAX);
+        for (index, unit) in (index..).zip(bytes.chunks_exact(unit_len)) {
+            let unit: Arc<[u8]> = Arc::from(unit);
+            self.units.insert(index, Arc::clone(&unit), unit.len());
+            self.last_unit.store(index, Ordering::Relaxed);
+            first.get_or_insert(unit);
+        }
+        first
     }
 
     fn uncached(&self, at: u64, len: usize) -> Result<Piece> {
         let mut bytes = vec![0; len];
-        self.source.read_at(at, &mut bytes)?;
-        Ok(Piece {
-            chunk: Arc::from(bytes),
-            start: 0,
-            end: len,
-        })
+        self.read(at, &mut bytes)?;
+        Ok(Piece::from(bytes))
     }
 
     /// Whether metadata checksums exist and are to be obeyed.
     pub(super) fn verifies(&self) -> bool {
-        self.sb.has_metadata_csum() && self.checksums == ChecksumPolicy::Strict
+        self.sb.has_metadata_csum() && self.obeys_checksums()
+    }
+
+    /// Whether checksums, where there are any, are to be obeyed.
+    pub(super) fn obeys_checksums(&self) -> bool {
+        self.checksums == ChecksumPolicy::Strict
     }
 }

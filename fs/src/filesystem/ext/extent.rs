@@ -47,7 +47,7 @@ pub(super) fn read(disk: &Disk, inode: &Inode) -> Result<Runs> {
     let mut runs = Runs::default();
     let mut seen = HashSet::new();
     let root_at = inode.at.saturating_add(0x28);
-    let mut stack = vec![root(disk, inode, root_at)?];
+    let mut stack = vec![root(inode, root_at)?];
     while let Some(node) = stack.last_mut() {
         if node.next == node.entries {
             stack.pop();
@@ -59,7 +59,7 @@ pub(super) fn read(disk: &Disk, inode: &Inode) -> Result<Runs> {
         node.next = node.next.saturating_add(1);
         let first = u64::from(le_u32(&raw, 0));
         if node.depth == 0 {
-            let run = extent(disk, &raw, at)?;
+            let run = parse_extent(disk, &raw, at)?;
             if run.end() > node.logical_end {
                 let detail = format!("blocks {first} to {} outside of their node", run.end());
                 return Err(Error::corrupt(codes::EXTENT_ORDER, at, detail));
@@ -93,9 +93,8 @@ pub(super) fn read(disk: &Disk, inode: &Inode) -> Result<Runs> {
     Ok(runs)
 }
 
-fn root(disk: &Disk, inode: &Inode, at: u64) -> Result<Node> {
-    // The root lies in the inode's own bytes, which are in memory already.
-    let bytes = disk.piece(at, inode.block.len())?;
+fn root(inode: &Inode, at: u64) -> Result<Node> {
+    let bytes = Piece::from(inode.block.to_vec());
     let depth = header(&bytes, at)?.depth;
     if depth > DEPTH_MAX {
         let detail = format!("a tree of depth {depth}, at most {DEPTH_MAX}");
@@ -172,7 +171,11 @@ fn node(bytes: Piece, at: u64, logical_end: u64) -> Result<Node> {
     })
 }
 
-fn extent(disk: &Disk, raw: &[u8; ENTRY_LEN], at: u64) -> Result<Run> {
+/// Parses an extent as it stands in a leaf.
+///
+/// # Errors
+/// [`codes::EXTENT_RANGE`].
+pub(super) fn parse_extent(disk: &Disk, raw: &[u8; ENTRY_LEN], at: u64) -> Result<Run> {
     let ee_len = le_u16(raw, 4);
     let written = ee_len <= WRITTEN_LEN_MAX;
     let len = if written {

@@ -2,6 +2,9 @@
 //!
 //! Source: `fs/ext4/ext4.h` of Linux 6.18 and `lib/e2p/feature.c` of e2fsprogs 1.47.
 
+use super::codes;
+use crate::error::{Error, Result};
+
 /// Bits that a reader may ignore (`s_feature_compat`).
 pub(super) mod compat {
     pub(crate) const HAS_JOURNAL: u32 = 0x4;
@@ -109,6 +112,27 @@ const RO_COMPAT: &[(u32, &str)] = &[
     (0x8000, "verity"),
     (0x1_0000, "orphan_present"),
 ];
+
+/// Refuses features that are not read. `at` is the superblock's place.
+///
+/// This comes before any look at the geometry: what an unknown feature makes of it is unknown, and a
+/// journal device has none.
+///
+/// # Errors
+/// [`codes::JOURNAL_DEVICE`], [`codes::FEATURE`].
+pub(super) fn check(feature_incompat: u32, at: u64) -> Result<()> {
+    if feature_incompat & incompat::JOURNAL_DEV != 0 {
+        let detail = "the journal of another filesystem, not a filesystem";
+        return Err(Error::unsupported(codes::JOURNAL_DEVICE, at, detail));
+    }
+    let unknown = feature_incompat & !incompat::READ;
+    if unknown != 0 {
+        let names = names(0, unknown, 0).join(" ");
+        let detail = format!("features that are not read: {names}");
+        return Err(Error::unsupported(codes::FEATURE, at, detail));
+    }
+    Ok(())
+}
 
 /// Names of all features set, unknown ones as `FEATURE_I20` does it in `dumpe2fs`.
 pub(super) fn names(compat: u32, incompat: u32, ro_compat: u32) -> Vec<String> {

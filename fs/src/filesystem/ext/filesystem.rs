@@ -4,19 +4,20 @@ use super::codes;
 use super::content::Content;
 use super::directory::{Directory, Found as DirFound, expect_directory};
 use super::disk::Disk;
+use super::fast::FastCommits;
 use super::features::{compat, incompat, names, ro_compat};
 use super::group::Groups;
 use super::inode::{BLOCK_AREA_LEN, Inode, flags};
 use super::runs::Runs;
 use super::superblock::{PRIMARY_OFFSET, ROOT_INODE, Superblock};
-use super::{backup, block_map, extent, xattr};
+use super::{backup, block_map, extent, journal, xattr};
 use crate::bytes::{clamp_usize, len_u64, uuid_text};
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
 use crate::filesystem::{DirCursor, DirEntry, DirItem, Filesystem, Found, StreamName, Want};
 use crate::format::{OpenContext, ReplayPolicy};
 use crate::name::{RawName, XattrName};
-use crate::node::{CaseRule, FileKind, FsInfo, FsState, Metadata, NodeId};
+use crate::node::{CaseRule, FileKind, FsInfo, FsState, Metadata, NodeId, Timestamp};
 use crate::source::{ByteSource, Memory};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -30,54 +31,55 @@ pub(super) struct ExtFilesystem {
     disk: Arc<Disk>,
     groups: Groups,
     maps: Cache<u32, Arc<Runs>>,
+    fast: FastCommits,
     info: FsInfo,
 }
 
 impl ExtFilesystem {
-    /// Opens the filesystem on `source`.
+    /// Opens the filesystem on `source`, with its journal replayed if it has to be.
     ///
     /// # Errors
-    /// A superblock that makes no sense, an unknown feature, a log that would have to be replayed.
+    /// A superblock that makes no sense, an unknown feature, a journal that cannot be replayed.
     pub(super) fn open(source: &Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Result<Self> {
-        let (sb, copy) = backup::read(source.as_ref(), ctx.checksums)?;
-        check_features(&sb)?;
-        let state = journal_state(&sb, ctx.replay)?;
-        let (groups, group_notes) = Groups::read(source.as_ref(), &sb, ctx.checksums);
-        let from_copy = copy.is_some();
-        let mut notes: Vec<_> = copy.into_iter().chain(group_notes).collect();
-        notes.extend(oddities(&sb, source.size()));
+        let (raw_sb, copy) = backup::read(source.as_ref(), ctx.checksums)?;
+        let mut notes: Vec<_> = copy.iter().cloned().collect();
+        let settled = settle_journal(source, &raw_sb, copy.is_some(), ctx, &mut notes)?;
+        let Settled {
+            device,
+            state,
+            fast,
+        } = settled;
+        // The superblock is metadata as well: the journal may hold a newer one.
+        let sb = match state {
+            FsState::Replayed => backup::read(device.as_ref(), ctx.checksums)?.0,
+            FsState::Clean | FsState::NotReplayed => raw_sb,
+        };
+        let (groups, group_notes) = Groups::read(device.as_ref(), &sb, ctx.checksums);
+        notes.extend(group_notes);
+        notes.extend(oddities(&sb, device.size()));
         let info = describe(&sb, state, notes);
         let maps = Cache::new(ctx.limits.cache_bytes);
-        let disk = Disk::new(Arc::clone(source), sb, ctx.limits.clone(), ctx.checksums);
-        let mut filesystem = Self {
+        let disk = Disk::new(device, sb, ctx.limits.clone(), ctx.checksums);
+        Ok(Self {
             disk: Arc::new(disk),
             groups,
             maps,
+            fast,
             info,
-        };
-        // Copies of the superblock do not tell whether the journal holds changes; the journal does.
-        if from_copy && filesystem.journal_holds_changes()? {
-            filesystem.info.state = dirty(&filesystem.disk.sb, ctx.replay)?;
-        }
-        Ok(filesystem)
-    }
-
-    /// Whether the journal's own superblock names a first transaction (`s_start`).
-    fn journal_holds_changes(&self) -> Result<bool> {
-        let sb = &self.disk.sb;
-        if sb.feature_compat & compat::HAS_JOURNAL == 0 || sb.journal_inode == 0 {
-            return Ok(false);
-        }
-        let at = self.groups.inode_at(sb, sb.journal_inode)?;
-        let inode = Inode::read_any(&self.disk, sb.journal_inode, at)?;
-        let mut s_start = [0; 4];
-        self.content(&inode)?.read_at(0x1c, &mut s_start)?;
-        Ok(s_start != [0; 4])
+        })
     }
 
     fn inode(&self, node: NodeId) -> Result<Inode> {
         let number = u32::try_from(node.0).map_err(|_| Error::from(Request::NoSuchNode))?;
-        Inode::read(&self.disk, &self.groups, number)
+        if !self.fast.has_inode(number) {
+            return Inode::read(&self.disk, &self.groups, number);
+        }
+        let at = self.groups.inode_at(&self.disk.sb, number)?;
+        let on_disk = self.disk.piece(at, usize::from(self.disk.sb.inode_size))?;
+        match self.fast.inode(number, &on_disk) {
+            Some(raw) => Inode::from_bytes(&self.disk.sb, number, at, raw),
+            None => Inode::read(&self.disk, &self.groups, number),
+        }
     }
 
     /// The map of a file in blocks. Kept in memory while there is room.
@@ -88,6 +90,7 @@ impl ExtFilesystem {
             } else {
                 block_map::read(&self.disk, inode)?
             };
+            let runs = self.fast.map(&self.disk, inode.number, runs, inode.at)?;
             let bytes = runs.bytes();
             Ok((Arc::new(runs), bytes))
         })
@@ -128,7 +131,16 @@ impl ExtFilesystem {
     fn directory(&self, node: NodeId) -> Result<Directory> {
         let inode = self.inode(node)?;
         expect_directory(&inode)?;
+        let changes = self.fast.names(inode.number);
+        Ok(self.directory_on_disk(inode)?.with_changes(changes))
+    }
+
+    fn directory_on_disk(&self, inode: Inode) -> Result<Directory> {
         let disk = Arc::clone(&self.disk);
+        if self.fast.is_created(inode.number) {
+            // Its blocks were never written; all its entries are changes.
+            return Ok(Directory::inline(disk, inode, &[], BLOCK_AREA_LEN));
+        }
         if inode.has(flags::INLINE_DATA) {
             let data = self.inline_data(&inode)?;
             return Ok(Directory::inline(disk, inode, &data, BLOCK_AREA_LEN));
@@ -143,8 +155,8 @@ impl ExtFilesystem {
         Ok(Directory::in_blocks(disk, inode, content))
     }
 
-    /// The value of an attribute that lies in an inode of its own.
-    fn value_inode(&self, number: u32, size: u32) -> Result<Vec<u8>> {
+    /// The value of an attribute of `owner` that lies in an inode of its own.
+    fn value_inode(&self, owner: &Inode, number: u32, size: u32) -> Result<Vec<u8>> {
         let inode = self.inode(NodeId(number.into()))?;
         if !inode.has(flags::EA_INODE) || inode.size != u64::from(size) {
             let detail = format!("inode {number} does not hold a value of {size} bytes");
@@ -152,6 +164,20 @@ impl ExtFilesystem {
         }
         let mut value = vec![0; clamp_usize(inode.size, usize::MAX)];
         self.content(&inode)?.read_at(0, &mut value)?;
+        // The value's checksum stands where other inodes have their time of access. Values that Lustre
+        // wrote have none; they name their owner instead (`ext4_xattr_inode_iget`).
+        let (stored, computed) = (
+            low_word(inode.atime),
+            self.disk.sb.checksum_seed.with(&value).value(),
+        );
+        let of_lustre =
+            low_word(inode.mtime) == owner.number && inode.generation == owner.generation;
+        if self.disk.obeys_checksums() && stored != computed && !of_lustre {
+            let detail = format!(
+                "the checksum of the value in inode {number} is {stored:#x}, not {computed:#x}"
+            );
+            return Err(Error::corrupt(codes::XATTR_CHECKSUM, inode.at, detail));
+        }
         Ok(value)
     }
 
@@ -237,11 +263,11 @@ impl Filesystem for ExtFilesystem {
         }
         let len = clamp_usize(inode.size, usize::MAX);
         if !inode.has(flags::INLINE_DATA) && self.is_fast_link(&inode) {
-            return Ok(inode.block.get(..len).unwrap_or_default().to_vec());
+            return whole_target(&inode, inode.block.get(..len).unwrap_or_default().to_vec());
         }
         let mut target = vec![0; len];
         self.content(&inode)?.read_at(0, &mut target)?;
-        Ok(target)
+        whole_target(&inode, target)
     }
 
     fn xattr_names(&self, node: NodeId) -> Result<Vec<XattrName>> {
@@ -250,7 +276,8 @@ impl Filesystem for ExtFilesystem {
     }
 
     fn xattr(&self, node: NodeId, name: &XattrName) -> Result<Option<Vec<u8>>> {
-        let entries = xattr::entries(&self.disk, &self.inode(node)?)?;
+        let inode = self.inode(node)?;
+        let entries = xattr::entries(&self.disk, &inode)?;
         let Some(entry) = entries
             .iter()
             .find(|e| e.full_name().as_ref() == Some(name))
@@ -259,7 +286,9 @@ impl Filesystem for ExtFilesystem {
         };
         let bytes_max = self.disk.limits.xattr_value_bytes_max;
         entry
-            .value(bytes_max, |number, size| self.value_inode(number, size))
+            .value(bytes_max, |number, size| {
+                self.value_inode(&inode, number, size)
+            })
             .map(Some)
     }
 
@@ -280,6 +309,27 @@ impl Filesystem for ExtFilesystem {
     }
 }
 
+/// A link's target, which holds no NUL. The kernel refuses a short target that does (`__ext4_iget`) and
+/// shows a long one up to there, which would pass for the whole.
+fn whole_target(inode: &Inode, target: Vec<u8>) -> Result<Vec<u8>> {
+    match target.iter().position(|byte| *byte == 0) {
+        None => Ok(target),
+        Some(len) => {
+            let detail = format!(
+                "a link of {} bytes whose target ends after {len}",
+                inode.size
+            );
+            Err(Error::corrupt(codes::SYMLINK_SIZE, inode.at, detail))
+        }
+    }
+}
+
+/// The lower half of a time's seconds, as stored.
+fn low_word(time: Timestamp) -> u32 {
+    let [a, b, c, d, ..] = time.seconds.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
     if !inode.has(flags::ENCRYPTED) {
         return Ok(());
@@ -292,38 +342,58 @@ fn refuse_encrypted(inode: &Inode, what: &str) -> Result<()> {
     )))
 }
 
-fn check_features(sb: &Superblock) -> Result<()> {
-    if sb.has(incompat::JOURNAL_DEV) {
-        let detail = "the journal of another filesystem, not a filesystem";
-        return Err(Error::unsupported(codes::JOURNAL_DEVICE, sb.at, detail));
-    }
-    let unknown = sb.feature_incompat & !incompat::READ;
-    if unknown != 0 {
-        let detail = format!(
-            "features that are not read: {}",
-            names(0, unknown, 0).join(" ")
-        );
-        return Err(Error::unsupported(codes::FEATURE, sb.at, detail));
-    }
-    Ok(())
+/// A device whose journal has been dealt with.
+struct Settled {
+    device: Arc<dyn ByteSource>,
+    state: FsState,
+    fast: FastCommits,
 }
 
-fn journal_state(sb: &Superblock, policy: ReplayPolicy) -> Result<FsState> {
-    if !sb.has(incompat::RECOVER) {
-        return Ok(FsState::Clean);
+/// Replays the journal if it has to be, and says what became of it.
+///
+/// `from_copy`: `sb` is a copy of the superblock, which does not tell whether the journal holds
+/// changes; the journal does.
+fn settle_journal(
+    source: &Arc<dyn ByteSource>,
+    sb: &Superblock,
+    from_copy: bool,
+    ctx: &OpenContext<'_>,
+    notes: &mut Vec<Fault>,
+) -> Result<Settled> {
+    let as_it_is = |state| {
+        Ok(Settled {
+            device: Arc::clone(source),
+            state,
+            fast: FastCommits::default(),
+        })
+    };
+    let has_journal = sb.feature_compat & compat::HAS_JOURNAL != 0;
+    let maybe = from_copy && has_journal;
+    if !sb.has(incompat::RECOVER) && !maybe {
+        return as_it_is(FsState::Clean);
     }
-    dirty(sb, policy)
-}
-
-/// What becomes of a filesystem whose journal holds changes.
-fn dirty(sb: &Superblock, policy: ReplayPolicy) -> Result<FsState> {
-    match policy {
-        ReplayPolicy::Ignore => Ok(FsState::NotReplayed),
-        ReplayPolicy::Replay => {
-            let detail = "the journal holds changes that are not applied yet";
-            Err(Error::unsupported(codes::JOURNAL_DIRTY, sb.at, detail))
-        }
+    if ctx.replay == ReplayPolicy::Ignore {
+        // Where only a copy of the superblock is left, nobody knows; the careful answer is the same.
+        return as_it_is(FsState::NotReplayed);
     }
+    let log = journal::locate(source, sb, ctx)?;
+    let Some(replayed) = journal::replay(source, &log, sb.blocks_count, &ctx.limits)? else {
+        return as_it_is(FsState::Clean);
+    };
+    let (transactions, changes) = (replayed.transactions, replayed.fast_commits.len());
+    let detail = match changes {
+        0 => format!("{transactions} transactions of the journal are applied"),
+        _ => format!(
+            "{transactions} transactions of the journal and {changes} changes of fast commits \
+             are applied"
+        ),
+    };
+    notes.push(Fault::new(codes::JOURNAL_REPLAYED, sb.at, detail));
+    Ok(Settled {
+        device: replayed.source,
+        state: FsState::Replayed,
+        fast: FastCommits::new(replayed.fast_commits),
+    })
 }
 
 /// What a user should know of the state the filesystem was left in.

@@ -22,18 +22,20 @@ mod directory;
 mod dirent;
 mod disk;
 mod extent;
+mod fast;
 mod features;
 mod filesystem;
 mod group;
 mod hash;
 mod htree;
 mod inode;
+mod journal;
 mod runs;
 mod superblock;
 mod time;
 mod xattr;
 
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::filesystem::Filesystem;
 use crate::format::{
     ChecksumPolicy, Confidence, FilesystemDriver, Format, Match, OpenContext, only_member,
@@ -67,6 +69,7 @@ impl Format for Ext {
         // The signature has two bytes only; the checks of the other fields make it certain.
         let confidence = match Superblock::parse(&raw, PRIMARY_OFFSET, ChecksumPolicy::Strict) {
             Ok(_) => Confidence::Certain,
+            Err(Error::Unsupported(_)) => Confidence::Likely,
             Err(_) => Confidence::Weak,
         };
         Ok(Some(Match { confidence }))

@@ -68,6 +68,11 @@ impl Runs {
         self.runs.get(index)
     }
 
+    /// The runs as a list.
+    pub(super) fn into_vec(self) -> Vec<Run> {
+        self.runs
+    }
+
     /// Memory taken, in bytes.
     pub(super) const fn bytes(&self) -> usize {
         self.runs

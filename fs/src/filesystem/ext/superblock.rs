@@ -6,7 +6,7 @@
 
 use super::checksum::Crc32c;
 use super::codes;
-use super::features::{compat, incompat, ro_compat};
+use super::features::{self, compat, incompat, ro_compat};
 use crate::bytes::{array, join_u32, le_u16, le_u32};
 use crate::error::{Error, Result};
 use crate::format::ChecksumPolicy;
@@ -74,10 +74,33 @@ pub(super) struct Superblock {
     pub state: u16,
     /// Inode of the journal, or 0.
     pub journal_inode: u32,
+    /// UUID of the device that holds the journal, if it is on one of its own.
+    pub journal_uuid: [u8; 16],
+    /// Copy of the journal inode's `i_block` and size, if the superblock keeps one.
+    pub journal_backup: Option<JournalBackup>,
     /// Head of the list of orphans.
     pub last_orphan: u32,
     /// Whether case-insensitive look-ups refuse names that are not UTF-8.
     pub strict_encoding: bool,
+}
+
+/// What the superblock keeps of the journal's inode (`s_jnl_blocks`).
+#[derive(Clone, Debug)]
+pub(super) struct JournalBackup {
+    /// `i_block`.
+    pub block: [u8; 60],
+    /// Bytes.
+    pub size: u64,
+}
+
+impl JournalBackup {
+    fn parse(raw: &[u8; SIZE]) -> Option<Self> {
+        const IN_USE: u8 = 1;
+        let [s_jnl_backup_type] = array(raw, 0xfd);
+        let size = join_u32(le_u32(raw, 0x14c), le_u32(raw, 0x148));
+        let block = array(raw, 0x10c);
+        (s_jnl_backup_type == IN_USE).then_some(Self { block, size })
+    }
 }
 
 impl Superblock {
@@ -89,7 +112,7 @@ impl Superblock {
     /// Parses and checks a superblock that was read at byte `at`.
     ///
     /// # Errors
-    /// [`codes::SUPERBLOCK_FIELD`], [`codes::SUPERBLOCK_CHECKSUM`].
+    /// [`codes::SUPERBLOCK_FIELD`], [`codes::SUPERBLOCK_CHECKSUM`]; features that are not read.
     pub(super) fn parse(raw: &[u8; SIZE], at: u64, checksums: ChecksumPolicy) -> Result<Self> {
         let bad = |detail: String| Error::corrupt(codes::SUPERBLOCK_FIELD, at, detail);
         let s_magic = le_u16(raw, 0x38);
@@ -109,6 +132,7 @@ impl Superblock {
             let detail = format!("the superblock's checksum is not {s_checksum:#x}");
             return Err(Error::corrupt(codes::SUPERBLOCK_CHECKSUM, at, detail));
         }
+        features::check(feature_incompat, at)?;
 
         let s_log_block_size = le_u32(raw, 0x18);
         if s_log_block_size > 6 {
@@ -203,6 +227,8 @@ impl Superblock {
             hash_unsigned: le_u32(raw, 0x160) & 0x2 != 0,
             state: le_u16(raw, 0x3a),
             journal_inode: le_u32(raw, 0xe0),
+            journal_uuid: array(raw, 0xd0),
+            journal_backup: JournalBackup::parse(raw),
             last_orphan: le_u32(raw, 0xe8),
             strict_encoding: le_u16(raw, 0x27e) & 0x1 != 0,
         })

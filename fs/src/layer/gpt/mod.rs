@@ -13,7 +13,6 @@
 
 pub mod codes;
 mod crc;
-mod cut;
 mod entry;
 mod guid;
 mod header;
@@ -21,12 +20,12 @@ mod protective;
 mod table;
 
 use crate::bytes::{get_array, len_u64};
+use crate::cut::Cut;
 use crate::error::{Code, Error, Fault, Result};
 use crate::format::{
     ChecksumPolicy, Confidence, Format, Layer, Match, OpenContext, Opened, Volume, only_member,
 };
 use crate::source::{ByteSource, Slice};
-use cut::Cut;
 use entry::Entry;
 use header::Header;
 use protective::Sector0;

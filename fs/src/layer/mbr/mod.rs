@@ -14,16 +14,15 @@
 
 mod chain;
 pub mod codes;
-mod cut;
 mod entry;
 mod record;
 mod sector_size;
 
 use crate::bytes::len_u64;
+use crate::cut::Cut;
 use crate::error::{Code, Error, Fault, Result};
 use crate::format::{Confidence, Format, Layer, Match, OpenContext, Opened, Volume, only_member};
 use crate::source::{ByteSource, Slice};
-use cut::Cut;
 use entry::Entry;
 use record::{BootRecord, LEN, entry_offset};
 use std::sync::Arc;

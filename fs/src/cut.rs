@@ -10,7 +10,7 @@ use std::ops::Range;
 /// The part that is there, with the size that the table records. Reads past the part that is there
 /// fail with the fault: what is missing is never shown as zeros.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub struct Cut {
     stored: Slice,
     size: u64,
     fault: Fault,
@@ -18,7 +18,8 @@ pub(super) struct Cut {
 
 impl Cut {
     /// `size` bytes of which only `stored` can be read; `fault` says why.
-    pub(super) const fn new(stored: Slice, size: u64, fault: Fault) -> Self {
+    #[must_use]
+    pub const fn new(stored: Slice, size: u64, fault: Fault) -> Self {
         Self {
             stored,
             size,
