@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Addresses:
-  OBJECT:/path         a path in the guest's own view (root filesystem and what its fstab mounts)
-  OBJECT::             the volumes;  OBJECT::part/2/etc/fstab  a path in one of them
-  OBJECT:/disk.img//p  a path in a disk image inside of the image
+  IMAGE:/path         a path in the guest's own view (root filesystem and what its fstab mounts)
+  IMAGE::             the volumes;  IMAGE::part/2/etc/fstab  a path in one of them
+  IMAGE:/disk.img//p  a path in a disk image inside of the image
 
 Examples:
   flr volumes web01.img
@@ -26,9 +26,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 partial, 4 no such path, 6 verification
 /// flr reads a point in time where it lies, shows it read-only, and copies files out of it. The image
 /// is never written to.
 #[derive(Debug, Parser)]
-#[command(name = "flr", disable_version_flag = true, after_help = AFTER_HELP)]
+#[command(name = "flr", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of all commands")]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -46,7 +46,7 @@ pub(crate) struct Global {
     /// Say more; twice for traces.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Show progress: a bar on a terminal, JSON lines, or nothing.
+    /// Show progress of long work.
     #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: ProgressMode,
     /// The same as --progress none.
@@ -55,7 +55,7 @@ pub(crate) struct Global {
     /// Colour names by their kind.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorMode,
-    /// Also write the log to this file.
+    /// Write the log to this file instead of standard error; it is appended to.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
     /// Form of the log.
@@ -77,13 +77,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "OBJECT")]
     pub(crate) from: Option<OsString>,
     /// With --from: the point in time.
-    #[arg(long, global = true, value_name = "POINT", requires = "from")]
+    #[arg(long, global = true, value_name = "POINT")]
     pub(crate) at: Option<String>,
     /// With --from: the volume, as behind `::`.
-    #[arg(long, global = true, value_name = "VOLUME", requires = "from")]
+    #[arg(long, global = true, value_name = "VOLUME")]
     pub(crate) volume: Option<OsString>,
     /// With --from: a path in base64, for names that no argument can hold.
-    #[arg(long, global = true, value_name = "BASE64", requires = "from")]
+    #[arg(long, global = true, value_name = "BASE64")]
     pub(crate) path_b64: Vec<String>,
     /// Read more addresses, or with --from paths, from this file, each ended by a NUL; `-` is
     /// standard input.
@@ -129,7 +129,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Disks, partitions and filesystems, and what of them cannot be read, and why.
-    Volumes(Addresses),
+    Volumes(Volumes),
     /// List directories.
     Ls(Ls),
     /// Show a tree of directories.
@@ -164,10 +164,18 @@ pub(crate) enum Command {
     },
 }
 
-/// Addresses and nothing else.
+/// What most commands are given.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Addresses {
-    /// What to read.
+    /// What to read: IMAGE, IMAGE:/path or IMAGE::volume/path.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) addresses: Vec<OsString>,
+}
+
+/// `volumes`.
+#[derive(Debug, Args)]
+pub(crate) struct Volumes {
+    /// The image or device; several are the disks of one object.
     #[arg(value_name = "ADDRESS")]
     pub(crate) addresses: Vec<OsString>,
 }
@@ -195,13 +203,13 @@ pub(crate) struct Ls {
     /// Reverse the order.
     #[arg(long)]
     pub(crate) reverse: bool,
-    /// With -R: how many levels down.
-    #[arg(long, value_name = "N")]
+    /// Like -R, but only this many levels down.
+    #[arg(long, value_name = "N", value_parser = levels)]
     pub(crate) depth: Option<usize>,
     /// With --json: extended attributes of every node.
     #[arg(long)]
     pub(crate) xattrs: bool,
-    /// With --json: hash of every regular file.
+    /// Hash of every regular file.
     #[arg(long, value_name = "ALGORITHM")]
     pub(crate) hash: Option<Algorithm>,
 }
@@ -223,7 +231,7 @@ pub(crate) struct Tree {
     #[command(flatten)]
     pub(crate) addresses: Addresses,
     /// How many levels down.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = levels)]
     pub(crate) depth: Option<usize>,
     /// Also a filesystem's own files, such as $MFT.
     #[arg(short, long)]
@@ -245,10 +253,12 @@ pub(crate) struct Cat {
 pub(crate) struct Hash {
     #[command(flatten)]
     pub(crate) addresses: Addresses,
-    /// Which hash.
-    #[arg(long, value_name = "ALGORITHM", default_value = "sha256")]
-    pub(crate) algo: Algorithm,
-    /// Compare with the hashes in this file, which has lines as this command prints them.
+    /// Which hash; sha256 if nothing else is said. With --check, the length of a hash in the list
+    /// tells MD5 from the others.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub(crate) algo: Option<Algorithm>,
+    /// Compare with the hashes in this file, which has lines as this command and sha256sum print
+    /// them; `-` is standard input. With an address, the names in it are paths below that.
     #[arg(long, value_name = "FILE")]
     pub(crate) check: Option<PathBuf>,
 }
@@ -307,7 +317,7 @@ pub(crate) struct Find {
     /// Owner: a number, or a name of the guest's own passwd.
     #[arg(long, value_name = "USER")]
     pub(crate) owner: Option<String>,
-    /// How many levels down.
+    /// How many levels down; 0 is only the address itself.
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<usize>,
     /// End each address with a NUL, and print it as it is.
@@ -317,10 +327,11 @@ pub(crate) struct Find {
 
 /// `cp`.
 #[derive(Debug, Args)]
+#[command(override_usage = "flr cp [OPTIONS] <ADDRESS>... <DEST>")]
 pub(crate) struct Cp {
     /// What to copy, then where: a directory, a new name for a single file, or `-` for standard
     /// output. A directory's address with a slash at the end stands for its contents.
-    #[arg(value_name = "ADDRESS… DEST")]
+    #[arg(value_name = "ADDRESS... DEST")]
     pub(crate) operands: Vec<OsString>,
     /// Also owner, extended attributes, ACLs and hard links; links are copied, never followed.
     #[arg(short, long)]
@@ -357,8 +368,9 @@ pub(crate) enum OverwriteMode {
 
 /// `mount`.
 #[derive(Debug, Args)]
+#[command(override_usage = "flr mount [OPTIONS] <ADDRESS> <DIR>")]
 pub(crate) struct Mount {
-    /// What to mount.
+    /// What to mount: a view or a directory in one; `IMAGE::` shows the volumes as folders.
     #[arg(value_name = "ADDRESS")]
     pub(crate) address: Option<OsString>,
     /// Where; an existing directory.
@@ -370,7 +382,7 @@ pub(crate) struct Mount {
     /// Let other users look; the kernel checks permissions then.
     #[arg(long)]
     pub(crate) allow_other: bool,
-    /// Stay in the foreground.
+    /// Stay in the foreground; ^C unmounts.
     #[arg(long)]
     pub(crate) foreground: bool,
     /// Started by this command itself: report to the parent on standard output.
@@ -397,4 +409,12 @@ pub(crate) struct Umount {
     /// Do not wait until the image is free.
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+/// A number of levels, at least one.
+fn levels(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number from 1".to_owned()),
+        Ok(levels) => Ok(levels),
+    }
 }

@@ -61,7 +61,10 @@ impl Exit {
             Error::Provider(error) => Self::of_provider(error),
             Error::NotFound(_) => Self::NoSuchPath,
             Error::Ambiguous(_) | Error::Usage(_) | Error::TooDeep(_) => Self::Usage,
-            Error::Write { .. } => Self::Failed,
+            Error::Write { source, .. } => match source.kind() {
+                std::io::ErrorKind::PermissionDenied => Self::Denied,
+                _ => Self::Failed,
+            },
             Error::Verify(_) => Self::Mismatch,
         }
     }
@@ -97,6 +100,7 @@ impl Exit {
 pub(crate) struct Tally {
     done: u64,
     failed: u64,
+    reached: bool,
     /// The code that all failures so far share.
     shared: Option<Exit>,
 }
@@ -105,6 +109,20 @@ impl Tally {
     /// One more item was done.
     pub(crate) const fn done(&mut self) {
         self.done = self.done.saturating_add(1);
+    }
+
+    /// So many more items were done, and failed in ways of their own.
+    pub(crate) fn add(&mut self, done: u64, failed: u64) {
+        self.done = self.done.saturating_add(done);
+        if failed > 0 {
+            self.failed(Exit::Partial);
+            self.failed = self.failed.saturating_add(failed.saturating_sub(1));
+        }
+    }
+
+    /// What was named could be opened: whatever fails below it is a part of the whole.
+    pub(crate) const fn reached(&mut self) {
+        self.reached = true;
     }
 
     /// One more item failed like this.
@@ -130,7 +148,7 @@ impl Tally {
     pub(crate) fn exit(&self) -> Exit {
         match (self.failed, self.done, self.shared) {
             (0, _, _) => Exit::Done,
-            (_, 0, Some(shared)) => shared,
+            (_, 0, Some(shared)) if !self.reached => shared,
             _ => Exit::Partial,
         }
     }
@@ -149,6 +167,10 @@ mod tests {
         assert_eq!(tally.exit(), Exit::Damaged);
         tally.done();
         assert_eq!(tally.exit(), Exit::Partial);
+        let mut below = Tally::default();
+        below.reached();
+        below.failed(Exit::Unsupported);
+        assert_eq!(below.exit(), Exit::Partial);
         let mut mixed = Tally::default();
         mixed.failed(Exit::Damaged);
         mixed.failed(Exit::NoSuchPath);

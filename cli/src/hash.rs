@@ -18,6 +18,14 @@ pub(crate) const fn key(algorithm: Algorithm) -> &'static str {
     }
 }
 
+/// Digits of the hash.
+pub(crate) const fn hex_len(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::Sha256 | Algorithm::Blake3 => 64,
+        Algorithm::Md5 => 32,
+    }
+}
+
 /// The hash of a whole source, in lower-case hex. `progress` is told of the bytes done.
 pub(crate) fn of(
     source: &dyn ByteSource,

@@ -1,4 +1,4 @@
-//! The log: warnings on standard error, more with `-v`, and a copy in a file if one is named.
+//! The log: warnings on standard error, or in a file if one is named; more with `-v`.
 
 use crate::args::{Global, LogFormat};
 use crate::exit::Exit;

@@ -17,12 +17,15 @@ use args::{Cli, Command};
 use clap::Parser;
 use commands::Context;
 use exit::{Exit, Tally};
+use flr_recover::shown::for_terminal;
 use output::{Failure, Outcome, Output, Stop};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // clap prints help on standard output and mistakes on standard error, and ends with 0 or 2.
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error),
+    };
     let mut out = Output::new(&cli.global);
     let zone = match prepare(&cli) {
         Ok(zone) => zone,
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
         out,
         zone,
         tally: Tally::default(),
+        totals: serde_json::Map::new(),
+        last: None,
     };
     let outcome = run(&mut ctx, &cli.command).and_then(|exit| {
         ctx.summary(exit)?;
@@ -43,9 +48,14 @@ fn main() -> ExitCode {
         Ok(exit)
     });
     match outcome {
-        Ok(exit) => exit.code().into(),
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(exit) => {
+            ctx.explain_exit(exit);
+            exit.code().into()
+        }
         Err(Stop::BrokenPipe) => ExitCode::SUCCESS,
-        Err(Stop::Failure(failure)) => {
+        Err(Stop::Failure(failure) | Stop::Item(failure)) => {
+            ctx.tally.failed(failure.exit);
             // The summary ends the data also of a command that failed.
             let _ = ctx.summary(failure.exit);
             ctx.out.failed(&failure);
@@ -54,7 +64,42 @@ fn main() -> ExitCode {
     }
 }
 
+/// Help on standard output, mistakes on standard error.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os()
+        .skip(1)
+        .take_while(|arg| arg != "--")
+        .any(|arg| arg == "--json");
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        // What is wrong, and with which argument; then come an empty line and help.
+        let lines = text.lines().take_while(|line| !line.is_empty());
+        let lines: Vec<_> = lines
+            .map(|line| for_terminal(line.trim().as_bytes()))
+            .collect();
+        let lines = lines.join(" ");
+        let message = lines.strip_prefix("error: ").unwrap_or(&lines);
+        output::talk_json(&Failure::new(Exit::Usage, message).hint("flr help"));
+        return Exit::Usage.code().into();
+    }
+    // Nothing is left to do about a message that cannot be printed.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
 fn prepare(cli: &Cli) -> Result<jiff::tz::TimeZone, Failure> {
+    // Not left to clap: it does not see both sides of a rule if one stands before the command.
+    let global = &cli.global;
+    for (flag, given) in [
+        ("--at", global.at.is_some()),
+        ("--volume", global.volume.is_some()),
+        ("--path-b64", !global.path_b64.is_empty()),
+    ] {
+        if given && global.from.is_none() {
+            let what = format!("{flag} says where in an object, which --from names");
+            return Err(Failure::new(Exit::Usage, what).hint("add --from disk.img"));
+        }
+    }
     log::start(&cli.global)?;
     when::zone(cli.global.tz.as_deref())
         .map_err(|what| Failure::new(Exit::Usage, what).hint("--tz UTC, --tz Europe/Berlin"))

@@ -22,7 +22,7 @@ pub(crate) struct Extras {
 }
 
 /// Text, and the bytes in base64 if they are not UTF-8.
-fn put_bytes(map: &mut Map<String, Value>, key: &str, bytes: &[u8]) {
+pub(crate) fn put_bytes(map: &mut Map<String, Value>, key: &str, bytes: &[u8]) {
     map.insert(
         key.to_owned(),
         String::from_utf8_lossy(bytes).into_owned().into(),

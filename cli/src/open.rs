@@ -5,10 +5,10 @@ use crate::exit::Exit;
 use crate::output::{Failure, Outcome, Output};
 use base64::Engine;
 use flr_fs::filesystem::ext::codes::JOURNAL_MISSING;
-use flr_fs::{ByteSource, ChecksumPolicy, ReplayPolicy, Volume};
+use flr_fs::{ByteSource, ChecksumPolicy, FileKind, ReplayPolicy, Volume};
 use flr_recover::address::{Address, Locator, Object, PointSpec, Provider};
 use flr_recover::shown::for_terminal;
-use flr_recover::{Error, OpenOptions, Point, Target, follow};
+use flr_recover::{Error, Lost, OpenOptions, Point, Target, follow};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -36,18 +36,17 @@ pub(crate) struct Opened {
 impl Opened {
     /// The address of a path in the same view, absolute and as shown.
     pub(crate) fn address_of(&self, path: &[u8]) -> Address {
-        let inside = match &self.target.opened.volume {
-            None => path.to_vec(),
-            Some(volume) => {
-                let path = if volume.is_empty() {
-                    path.strip_prefix(b"/").unwrap_or(path)
-                } else {
-                    path
-                };
-                [volume.as_bytes(), path].concat()
-            }
-        };
+        let inside = in_view(self.target.opened.volume.as_deref(), path);
         self.address.with_path(OsStr::from_bytes(&inside))
+    }
+
+    /// Puts an error about what the address led to in words.
+    pub(crate) fn explain(&self, error: &Error) -> Failure {
+        let mut failure = describe(error, &self.text_of(&self.target.resolved.path));
+        if let Error::Fs(error) = error {
+            failure.hint = hint_for(error, &self.address, &self.target.point);
+        }
+        failure
     }
 
     /// The same as text for people.
@@ -90,14 +89,18 @@ impl<'a> Opener<'a> {
         for text in &self.global.path_b64 {
             let bytes = base64::engine::general_purpose::STANDARD
                 .decode(text)
-                .map_err(|error| usage(format!("--path-b64 {text}: {error}")))?;
+                .map_err(|_| {
+                    let shown = for_terminal(text.as_bytes());
+                    usage(format!("--path-b64 {shown}: expected base64"))
+                        .hint("printf %s /etc/fstab | base64")
+                })?;
             texts.push(OsString::from_vec(bytes));
         }
         let Some(from) = &self.global.from else {
             if texts.is_empty() {
                 return Err(usage("an address is needed, such as disk.img:/etc/fstab").into());
             }
-            return texts.iter().map(|text| Ok(parse(text)?)).collect();
+            return texts.iter().map(|text| Ok(self.parse(text)?)).collect();
         };
         let object = Object::parse(from, &[]).map_err(|error| bad_address(from, &error))?;
         let at = self.global.at.as_ref().map(|text| {
@@ -114,6 +117,16 @@ impl<'a> Opener<'a> {
         Ok(texts.iter().map(make).collect())
     }
 
+    /// Whether the object stands in an option, and operands are paths.
+    pub(crate) const fn has_from(&self) -> bool {
+        self.global.from.is_some()
+    }
+
+    /// Reads one address.
+    pub(crate) fn parse(&self, text: &OsStr) -> Result<Address, Failure> {
+        Address::parse(text, &[]).map_err(|error| bad_address(text, &error))
+    }
+
     /// The point that an address's object names.
     pub(crate) fn point(&mut self, address: &Address) -> Result<Arc<Point>, Failure> {
         if let Some(point) = self.points.get(&address.object) {
@@ -125,6 +138,13 @@ impl<'a> Opener<'a> {
             disks.push(self.disk(path, false, None)?);
         }
         let point = Point::open(disks, &self.options);
+        tracing::info!(
+            object = %path.display(),
+            disks = self.global.with.len().saturating_add(1),
+            volumes = point.tree().volumes().len(),
+            filesystems = point.places().len(),
+            "opened"
+        );
         self.points
             .insert(address.object.clone(), Arc::clone(&point));
         Ok(point)
@@ -139,16 +159,20 @@ impl<'a> Opener<'a> {
     ) -> Result<Opened, Failure> {
         let point = self.point(address)?;
         let target = follow(&point, &address.locator, &self.options, follow_last)
-            .map_err(|error| explain(&error, address, &point))?;
+            .map_err(|lost| explain(&lost, address, &point))?;
         if !self.noted {
             for note in target.opened.notes.iter() {
                 out.note(note);
             }
+            let object = Address {
+                locator: Locator::None,
+                ..address.clone()
+            };
             for place in point.places() {
                 if place.filesystem.info().state == flr_fs::FsState::NotReplayed {
                     out.warn(&format!(
                         "{}: the journal is not replayed: files may be missing, old or wrong",
-                        at_volume(address, &place.address),
+                        at_volume(&object, &place.address),
                     ));
                 }
             }
@@ -197,7 +221,12 @@ fn local_file(address: &Address) -> Result<(PathBuf, bool), Failure> {
         } => {
             if address.point.is_some() {
                 let what = format!("{address}: points inside of an image file are not read yet");
-                return Err(refuse(what));
+                let now = Address {
+                    object: Object::Local(name.clone()),
+                    point: None,
+                    ..address.clone()
+                };
+                return Err(refuse(what).hint(format!("its present state is {now}")));
             }
             let mut raw = false;
             for (key, value) in keys {
@@ -230,12 +259,8 @@ fn local_file(address: &Address) -> Result<(PathBuf, bool), Failure> {
     }
 }
 
-fn parse(text: &OsStr) -> Result<Address, Failure> {
-    Address::parse(text, &[]).map_err(|error| bad_address(text, &error))
-}
-
 fn bad_address(text: &OsStr, error: &flr_recover::address::AddressError) -> Failure {
-    let shown = for_terminal(text.as_bytes());
+    let shown = quoted(&for_terminal(text.as_bytes()));
     Failure::new(Exit::Usage, format!("{shown}: {error}")).hint(error.hint())
 }
 
@@ -259,9 +284,9 @@ fn read_list(file: &Path) -> Result<Vec<OsString>, Failure> {
         .collect())
 }
 
-/// The address of a volume of the same object.
+/// The address of a volume of the disk that the address leads into.
 pub(crate) fn at_volume(address: &Address, volume: &str) -> String {
-    let locator = Locator::volume(OsStr::new(volume));
+    let locator = address.locator.in_volumes(OsStr::new(volume));
     Address {
         locator,
         ..address.clone()
@@ -269,10 +294,29 @@ pub(crate) fn at_volume(address: &Address, volume: &str) -> String {
     .to_string()
 }
 
-/// Puts an error of the reader in words, with the object and the next command to try.
-pub(crate) fn explain(error: &Error, address: &Address, point: &Point) -> Failure {
-    let mut failure = describe(error, &address.to_string());
-    match error {
+/// What stands behind the mark of a view in the address of a path in it.
+fn in_view(volume: Option<&str>, path: &[u8]) -> Vec<u8> {
+    match volume {
+        None => path.to_vec(),
+        Some("") => path.strip_prefix(b"/").unwrap_or(path).to_vec(),
+        Some(volume) => [volume.as_bytes(), path].concat(),
+    }
+}
+
+/// Puts the reason why an address leads nowhere in words, with the object and the next command to
+/// try.
+fn explain(lost: &Lost, address: &Address, point: &Point) -> Failure {
+    let mut failure = describe(&lost.error, &address.to_string());
+    let lost_in = Address {
+        locator: lost.locator.clone(),
+        ..address.clone()
+    };
+    let here = |path: &[u8]| {
+        let volume = (lost.opened.as_ref()).and_then(|opened| opened.volume.as_deref());
+        let inside = in_view(volume, path);
+        lost_in.with_path(OsStr::from_bytes(&inside)).to_string()
+    };
+    match &lost.error {
         Error::NotFound(missing) => {
             let (found, _) = missing
                 .path
@@ -282,12 +326,12 @@ pub(crate) fn explain(error: &Error, address: &Address, point: &Point) -> Failur
             let near: Vec<_> = missing
                 .nearest
                 .iter()
-                .map(|name| {
-                    let path = [found, b"/", name].concat();
-                    sibling(address, &path)
-                })
+                .map(|name| here(&[found, b"/", name].concat()))
                 .collect();
-            let list = format!("flr ls {}", quoted(&sibling(address, dir)));
+            if leads_elsewhere(&lost.path, &missing.path) {
+                failure.message += &format!(": a link leads to {}", here(&missing.path));
+            }
+            let list = format!("flr ls {}", quoted(&here(dir)));
             failure.hint = Some(match near.is_empty() {
                 true => format!("list what is there: {list}"),
                 false => format!(
@@ -300,9 +344,24 @@ pub(crate) fn explain(error: &Error, address: &Address, point: &Point) -> Failur
             let choices: Vec<_> = ambiguous
                 .volumes
                 .iter()
-                .map(|v| format!("{}/", at_volume(address, v)))
+                .map(|v| format!("{}/", at_volume(&lost_in, v)))
                 .collect();
             failure.hint = Some(format!("choose one: {}", choices.join("  ")));
+        }
+        Error::Fs(flr_fs::Error::Request(flr_fs::Request::NotADirectory)) => {
+            if let Some((path, kind)) = first_that_is_no_directory(lost) {
+                let it = here(&path);
+                let word = kind.word();
+                failure.message = match it == address.to_string().trim_end_matches('/') {
+                    true => format!("{address}: not a directory but a {word}"),
+                    false => format!("{address}: no such path: {it} is a {word}"),
+                };
+                failure.hint = Some(format!("flr ls -l {}", quoted(&it)));
+                if kind == FileKind::File {
+                    let more = format!("; if it is a disk image: flr ls {}", quoted(&(it + "//")));
+                    failure.hint = failure.hint.map(|hint| hint + &more);
+                }
+            }
         }
         Error::Fs(error) => failure.hint = hint_for(error, address, point),
         _ => {}
@@ -310,44 +369,29 @@ pub(crate) fn explain(error: &Error, address: &Address, point: &Point) -> Failur
     failure
 }
 
-/// The address of another path in the view that `address` names. Good enough for a hint: a volume is
-/// kept if the address names one.
-fn sibling(address: &Address, path: &[u8]) -> String {
-    let inside = match address.locator.last() {
-        Some((flr_recover::address::View::Volume, old)) => {
-            let old = old.as_bytes();
-            let parts = if old.starts_with(b"part/") || old.starts_with(b"fs/") {
-                2
-            } else {
-                0
-            };
-            let end = old
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| **byte == b'/')
-                .map(|(index, _)| index)
-                .nth(1)
-                .unwrap_or(old.len());
-            let volume = if parts == 2 {
-                old.get(..end).unwrap_or_default()
-            } else {
-                b""
-            };
-            [volume, path].concat()
-        }
-        _ => path.to_vec(),
+/// Whether links made another path of the one that was asked for.
+fn leads_elsewhere(asked: &[u8], missing: &[u8]) -> bool {
+    let names = |path: &[u8]| -> Vec<Vec<u8>> {
+        let names = path.split(|byte| *byte == b'/');
+        names
+            .filter(|name| !matches!(*name, b"" | b"."))
+            .map(<[u8]>::to_vec)
+            .collect()
     };
-    match address.locator {
-        Locator::None => {
-            let locator = Locator::guest(OsStr::from_bytes(&inside));
-            Address {
-                locator,
-                ..address.clone()
-            }
-            .to_string()
-        }
-        _ => address.with_path(OsStr::from_bytes(&inside)).to_string(),
-    }
+    let asked = names(asked);
+    !asked.iter().any(|name| name == b"..") && asked != names(missing)
+}
+
+/// The part of the path that stands where a directory is needed, and what it is.
+fn first_that_is_no_directory(lost: &Lost) -> Option<(Vec<u8>, FileKind)> {
+    let view = &lost.opened.as_ref()?.view;
+    let ends = lost.path.iter().enumerate().skip(1);
+    let ends = ends.filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+    ends.chain([lost.path.len()]).find_map(|end| {
+        let path = lost.path.get(..end)?;
+        let metadata = view.resolve(path, true).ok()?.metadata;
+        (metadata.kind != FileKind::Directory).then(|| (path.to_vec(), metadata.kind))
+    })
 }
 
 /// Text as one argument of a shell.
@@ -363,7 +407,9 @@ pub(crate) fn quoted(text: &str) -> String {
 pub(crate) fn describe(error: &Error, what: &str) -> Failure {
     let message = match error {
         Error::NotFound(_) => format!("{what}: no such file or directory"),
-        Error::Write { .. } => error.to_string(),
+        Error::Write { path, source } => {
+            format!("{}: {source}", for_terminal(path.as_os_str().as_bytes()))
+        }
         error => format!("{what}: {error}"),
     };
     let mut failure = Failure::new(Exit::of(error), message);
@@ -373,7 +419,7 @@ pub(crate) fn describe(error: &Error, what: &str) -> Failure {
     failure
 }
 
-fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) -> Option<String> {
+pub(crate) fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) -> Option<String> {
     let object = Address {
         locator: Locator::None,
         ..address.clone()
@@ -423,8 +469,13 @@ fn explain_provider(
         flr_provider::Error::NotFound { .. } => {
             let near = nearest_files(path);
             let mistaken = address.and_then(|address| address.object.mistaken_prefix());
+            let without_point = address.and_then(without_point);
             failure.hint = match (near.as_slice(), mistaken) {
-                ([], None) => Some(format!("look for it: ls {}", parent(path).display())),
+                _ if without_point.is_some() => without_point,
+                ([], None) => {
+                    let dir = quoted(&for_terminal(existing(path).as_os_str().as_bytes()));
+                    Some(format!("look for it: ls {dir}"))
+                }
                 ([], Some(prefix)) => Some(format!(
                     "there is no provider and no source called {prefix} either"
                 )),
@@ -434,6 +485,34 @@ fn explain_provider(
         error => failure.hint = error.hint().map(str::to_owned),
     }
     failure
+}
+
+/// What to say of `disk.img@yesterday:/etc`, if there is a `disk.img`.
+fn without_point(address: &Address) -> Option<String> {
+    let Object::Local(name) = &address.object else {
+        return None;
+    };
+    let at = name.as_bytes().iter().rposition(|byte| *byte == b'@')?;
+    let file = OsStr::from_bytes(name.as_bytes().get(..at)?);
+    if !Path::new(file).is_file() {
+        return None;
+    }
+    let without = Address {
+        object: Object::Local(file.to_owned()),
+        ..address.clone()
+    };
+    Some(format!(
+        "a file has no points in time: did you mean {without}?"
+    ))
+}
+
+/// The nearest directory above that exists.
+fn existing(path: &Path) -> &Path {
+    let mut dir = parent(path);
+    while !dir.is_dir() && dir != parent(dir) {
+        dir = parent(dir);
+    }
+    dir
 }
 
 fn parent(path: &Path) -> &Path {

@@ -1,22 +1,28 @@
 //! Progress of long work: a bar on a terminal, JSON lines if asked for, nothing otherwise.
 
 use crate::args::{Global, ProgressMode};
+use crate::output::{fields, json_line, say};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often a JSON line is written.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Work below this many bytes is over before a bar could be read.
-const BYTES_MIN: u64 = 16 << 20;
+/// Work that is over before this needs no bar.
+const BAR_DELAY: Duration = Duration::from_millis(500);
 
 /// Progress in bytes.
 pub(crate) enum Bar {
     None,
-    Terminal(ProgressBar),
+    Terminal {
+        bar: ProgressBar,
+        begun: Instant,
+        shown: AtomicBool,
+    },
     Json {
         total: u64,
         last: Mutex<(Instant, u64)>,
@@ -41,12 +47,12 @@ impl Bar {
             },
             ProgressMode::Auto => {
                 let shown = std::io::stderr().is_terminal() && !global.quiet && !global.json;
-                if !shown || (total > 0 && total < BYTES_MIN) {
+                if !shown {
                     return Self::None;
                 }
                 let bar = ProgressBar::with_draw_target(
                     (total > 0).then_some(total),
-                    ProgressDrawTarget::stderr_with_hz(10),
+                    ProgressDrawTarget::hidden(),
                 );
                 let template = match total {
                     0 => "{msg} {binary_bytes} ({binary_bytes_per_sec})",
@@ -59,7 +65,11 @@ impl Bar {
                     bar.set_style(style.progress_chars("=> "));
                 }
                 bar.set_message(what);
-                Self::Terminal(bar)
+                Self::Terminal {
+                    bar,
+                    begun: Instant::now(),
+                    shown: AtomicBool::new(false),
+                }
             }
         }
     }
@@ -68,7 +78,10 @@ impl Bar {
     pub(crate) fn at(&self, done: u64) {
         match self {
             Self::None => {}
-            Self::Terminal(bar) => bar.set_position(done),
+            Self::Terminal { bar, .. } => {
+                self.show();
+                bar.set_position(done);
+            }
             Self::Json { .. } => self.json(|_| done),
         }
     }
@@ -77,8 +90,21 @@ impl Bar {
     pub(crate) fn add(&self, bytes: u64) {
         match self {
             Self::None => {}
-            Self::Terminal(bar) => bar.inc(bytes),
+            Self::Terminal { bar, .. } => {
+                self.show();
+                bar.inc(bytes);
+            }
             Self::Json { .. } => self.json(|before| before.saturating_add(bytes)),
+        }
+    }
+
+    /// Draws the bar from now on, if there has been time to wonder.
+    fn show(&self) {
+        if let Self::Terminal { bar, begun, shown } = self
+            && begun.elapsed() >= BAR_DELAY
+            && !shown.swap(true, Ordering::Relaxed)
+        {
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         }
     }
 
@@ -93,25 +119,24 @@ impl Bar {
         if last.0.elapsed() >= JSON_INTERVAL {
             last.0 = Instant::now();
             let value = json!({
-                "v": 1, "message_type": "status", "action": what, "bytes_done": last.1,
+                "action": what, "bytes_done": last.1,
                 "bytes_total": if *total == 0 { None } else { Some(*total) },
             });
-            // Progress that cannot be shown is no reason to stop.
-            let _ = writeln!(std::io::stderr().lock(), "{value}");
+            say(&json_line("status", &fields(value)));
         }
     }
 
     /// Prints a line above the bar, where there is one.
     pub(crate) fn above(&self, print: impl FnOnce()) {
         match self {
-            Self::Terminal(bar) => bar.suspend(print),
+            Self::Terminal { bar, .. } => bar.suspend(print),
             Self::None | Self::Json { .. } => print(),
         }
     }
 
     /// The work is over; the bar goes.
     pub(crate) fn finish(&self) {
-        if let Self::Terminal(bar) = self {
+        if let Self::Terminal { bar, .. } = self {
             bar.finish_and_clear();
         }
     }

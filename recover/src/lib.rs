@@ -17,5 +17,5 @@ pub mod walk;
 
 pub use error::{Error, Result};
 pub use listing::{Listing, ListingEntry};
-pub use point::{OpenOptions, Point, Target, follow};
+pub use point::{Lost, OpenOptions, Point, Target, follow};
 pub use view::{Resolved, View, ViewNode};

@@ -156,6 +156,20 @@ impl Point {
     }
 }
 
+/// Why a locator leads nowhere, and how far it led.
+#[derive(Debug)]
+pub struct Lost {
+    /// Why.
+    pub error: Error,
+    /// The locator as far as the view in which the way ends, with every `//` that was one slash
+    /// merged.
+    pub locator: address::Locator,
+    /// That view, if there is one.
+    pub opened: Option<Opened>,
+    /// The path that was looked for in it.
+    pub path: Vec<u8>,
+}
+
 /// Follows a locator: through the views of `point`, and into the images inside of it.
 ///
 /// `follow_last` is for the last component only; an image behind `//` is always followed to.
@@ -167,7 +181,7 @@ pub fn follow(
     locator: &address::Locator,
     options: &OpenOptions,
     follow_last: bool,
-) -> Result<Target> {
+) -> Result<Target, Box<Lost>> {
     let mut locator = match locator {
         address::Locator::None => address::Locator::guest(std::ffi::OsStr::new("/")),
         locator => locator.clone(),
@@ -176,19 +190,19 @@ pub fn follow(
     // Boundaries that have been crossed into an image.
     let mut crossed = 0_usize;
     loop {
-        let Some((first, steps)) = locator.steps() else {
-            return Err(Error::Usage("an address without a path".into()));
+        let (view, path, last) = step(&locator, crossed);
+        let lost = |error, opened: Option<&Opened>, path: &[u8]| {
+            Box::new(Lost {
+                error,
+                locator: locator.truncated(crossed),
+                opened: opened.cloned(),
+                path: path.to_vec(),
+            })
         };
-        let (view, path) = match crossed.checked_sub(1) {
-            None => (first, steps.path.as_bytes()),
-            Some(index) => match steps.nested.get(index) {
-                Some(step) => (step.view, step.path.as_bytes()),
-                None => return Err(Error::Usage("an address without a path".into())),
-            },
-        };
-        let (opened, inside) = point.select(view, path)?;
-        let last = crossed == steps.nested.len();
-        let resolved = opened.view.resolve(&inside, follow_last || !last)?;
+        let (opened, inside) =
+            (point.select(view, &path)).map_err(|error| lost(error, None, &path))?;
+        let resolved = (opened.view.resolve(&inside, follow_last || !last))
+            .map_err(|error| lost(error, Some(&opened), &inside))?;
         if last {
             return Ok(Target {
                 point,
@@ -202,12 +216,22 @@ pub fn follow(
             continue;
         }
         if crossed >= NESTING_MAX {
-            return Err(Error::TooDeep(format!(
-                "more than {NESTING_MAX} images inside of images"
-            )));
+            let deep = format!("more than {NESTING_MAX} images inside of images");
+            return Err(lost(Error::TooDeep(deep), Some(&opened), &inside));
         }
-        let source = opened.view.open(resolved.node)?;
+        let source = (opened.view.open(resolved.node))
+            .map_err(|error| lost(error, Some(&opened), &inside))?;
         point = Point::open_image(source, options);
         crossed = crossed.saturating_add(1);
     }
+}
+
+/// The view and the path behind boundary number `index`, and whether it is the last one.
+fn step(locator: &address::Locator, index: usize) -> (address::View, Vec<u8>, bool) {
+    let truncated = locator.truncated(index);
+    let (view, path) = match truncated.last() {
+        Some((view, path)) => (view, path.as_bytes().to_vec()),
+        None => (address::View::Guest, b"/".to_vec()),
+    };
+    (view, path, truncated == *locator)
 }

@@ -170,7 +170,8 @@ fn hex(digits: &[u8]) -> Option<u32> {
 }
 
 /// Characters that are escaped. Joiners are, with an exception.
-fn is_hidden(char: char) -> bool {
+#[must_use]
+pub fn is_hidden(char: char) -> bool {
     char.is_control()
         || is_joiner(char)
         || matches!(

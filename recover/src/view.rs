@@ -51,6 +51,8 @@ pub enum Join {
 #[derive(Debug)]
 pub struct View {
     filesystems: Vec<Arc<dyn Filesystem>>,
+    /// The root, if it is not that of the first filesystem.
+    root: Option<ViewNode>,
     joins: HashMap<ViewNode, Join>,
     listings: Cache<ViewNode, Arc<Listing>>,
 }
@@ -72,8 +74,21 @@ impl View {
     pub fn new(root: Arc<dyn Filesystem>) -> Self {
         Self {
             filesystems: vec![root],
+            root: None,
             joins: HashMap::new(),
             listings: Cache::with_shards(LISTING_CACHE_BYTES, 1),
+        }
+    }
+
+    /// The same view with the directory `dir` as its root, and what is joined below it. As after
+    /// chroot, links to absolute paths lead from there.
+    #[must_use]
+    pub fn rooted_at(&self, dir: ViewNode) -> Self {
+        Self {
+            filesystems: self.filesystems.clone(),
+            root: Some(dir),
+            joins: self.joins.clone(),
+            listings: Cache::new(LISTING_CACHE_BYTES),
         }
     }
 
@@ -138,6 +153,9 @@ impl View {
     /// The root directory.
     #[must_use]
     pub fn root(&self) -> ViewNode {
+        if let Some(root) = self.root {
+            return root;
+        }
         let node = self
             .filesystems
             .first()

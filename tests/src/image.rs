@@ -87,6 +87,32 @@ pub fn image(name: &str) -> Arc<dyn ByteSource> {
     Arc::new(FileSource::new(file))
 }
 
+/// An image of the fixtures under a name, for programs. It is unpacked once for each build folder, and
+/// must not be written to.
+///
+/// # Panics
+/// If there is none of this name.
+#[must_use]
+pub fn image_path(name: &str) -> PathBuf {
+    let dir = scratch().join("images");
+    std::fs::create_dir_all(&dir).expect("a folder for images");
+    let path = dir.join(format!("{name}.img"));
+    let packed = fixtures().join("images").join(format!("{name}.img.zst"));
+    let time = |path: &Path| {
+        path.metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    };
+    if time(&path).is_none_or(|time_of_image| Some(time_of_image) < time(&packed)) {
+        let file = tempfile::NamedTempFile::new_in(&dir).expect("a temporary file");
+        unpack(name, file.as_file());
+        let all = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        (file.as_file().set_permissions(all)).expect("an image for all users");
+        file.persist(&path).expect("an image under its name");
+    }
+    path
+}
+
 /// An image of the fixtures, to be patched. For small ones.
 ///
 /// # Panics

@@ -24,7 +24,7 @@ fn guest(name: &str) -> Arc<View> {
 /// What stands behind the colon of an address leads to.
 fn at(point: &Arc<Point>, path: &str) -> Result<Target, Error> {
     let locator = Locator::guest(OsStr::new(path));
-    follow(point, &locator, &OpenOptions::default(), true)
+    follow(point, &locator, &OpenOptions::default(), true).map_err(|lost| lost.error)
 }
 
 fn read(view: &View, path: &str) -> Vec<u8> {

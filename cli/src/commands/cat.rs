@@ -14,12 +14,13 @@ const PIECE_LEN: usize = 1 << 20;
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Cat) -> Outcome {
     let wanted = args.range.as_deref().map(parse).transpose()?;
+    ctx.out.begin_content();
     ctx.for_each(&args.addresses.addresses, true, |ctx, opened| {
         let resolved = &opened.target.resolved;
         let address = opened.text_of(&resolved.path);
         let source = match opened.target.opened.view.open(resolved.node) {
             Ok(source) => source,
-            Err(error) => return ctx.fail_with(&address, &error),
+            Err(error) => return ctx.fail_content(&address, &error, "flr ls"),
         };
         let range = wanted
             .as_ref()

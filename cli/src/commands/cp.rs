@@ -3,8 +3,9 @@
 use super::{Context, ends_in_slash};
 use crate::args::{Cp, OverwriteMode};
 use crate::exit::Exit;
-use crate::open::{Opened, Opener, describe};
-use crate::output::{Failure, Outcome};
+use crate::node::put_bytes;
+use crate::open::{Opened, Opener, describe, quoted};
+use crate::output::{Failure, Outcome, error_fields, fields, json_line, say, without_number};
 use crate::progress::Bar;
 use crate::signals::Interrupt;
 use flr_fs::FileKind;
@@ -15,11 +16,15 @@ use flr_recover::copy::{
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+/// JSON lines that may wait to be printed.
+const LINE_COUNT: usize = 256;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
@@ -34,6 +39,9 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
         return Err(usage().into());
     }
     let addresses = opener.addresses(sources)?;
+    if dest == "-" {
+        ctx.out.begin_content();
+    }
     let follow_last = !args.archive;
     let single = addresses.len() == 1;
     let mut sources = Vec::new();
@@ -47,6 +55,9 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
     if dest == "-" {
         return to_stdout(ctx, &sources);
     }
+    if sources.is_empty() {
+        return Ok(ctx.tally.exit());
+    }
     to_directory(ctx, args, &sources, Path::new(dest), single)
 }
 
@@ -57,7 +68,7 @@ fn to_stdout(ctx: &mut Context<'_>, sources: &[(Opened, bool)]) -> Outcome {
         let source = match opened.target.opened.view.open(resolved.node) {
             Ok(source) => source,
             Err(error) => {
-                ctx.fail_with(&address, &error)?;
+                ctx.fail_content(&address, &error, "flr cp - takes files only; flr ls")?;
                 continue;
             }
         };
@@ -94,21 +105,58 @@ fn to_directory(
     let mut report = CopyReport::default();
     for (opened, slash) in sources {
         let place = place(opened, *slash, dest, single)?;
-        let events = Events::new(opened, &bar, ctx.out.json, ctx.global.quiet);
-        let view = &opened.target.opened.view;
-        let resolved = &opened.target.resolved;
-        let copier = Copier::new(options.clone(), &events, &interrupt.flag);
-        let copied = match &place {
-            Place::Named(dir, name) => copier.copy_as(view, resolved, dir, name),
-            Place::Contents(dir) => copier.copy_contents(view, resolved, dir),
-        };
-        for (message_type, value) in events.into_lines() {
-            ctx.out.message(message_type, &value)?;
-        }
-        report.add(copied);
+        report.add(copy(ctx, opened, &place, &options, &bar, &interrupt)?);
     }
     bar.finish();
     finish(ctx, &report, &interrupt)
+}
+
+/// Copies one source. Several threads tell what happens; what belongs on standard output comes here
+/// through a channel, which makes them wait for a reader that is slow.
+fn copy(
+    ctx: &mut Context<'_>,
+    opened: &Opened,
+    place: &Place,
+    options: &CopyOptions,
+    bar: &Bar,
+    interrupt: &Interrupt,
+) -> Outcome<CopyReport> {
+    let (json, quiet) = (ctx.out.json, ctx.global.quiet);
+    let (lines, inbox) = sync_channel(LINE_COUNT);
+    // Raised by a signal, or when nobody takes the lines any more.
+    let cancel = &interrupt.flag;
+    std::thread::scope(|scope| {
+        let copying = scope.spawn(move || {
+            let events = Events {
+                opened,
+                bar,
+                json,
+                quiet,
+                lines,
+            };
+            let view = &opened.target.opened.view;
+            let resolved = &opened.target.resolved;
+            let copier = Copier::new(options.clone(), &events, cancel);
+            match place {
+                Place::Named(dir, name) => copier.copy_as(view, resolved, dir, name),
+                Place::Contents(dir) => copier.copy_contents(view, resolved, dir),
+            }
+        });
+        let mut stop = None;
+        for (message_type, fields) in inbox {
+            if stop.is_none()
+                && let Err(reason) = ctx.out.message(message_type, &fields)
+            {
+                stop = Some(reason);
+                cancel.store(true, Ordering::Relaxed);
+            }
+        }
+        match (copying.join(), stop) {
+            (_, Some(stop)) => Err(stop),
+            (Ok(report), None) => Ok(report),
+            (Err(panic), None) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 fn options(args: &Cp) -> CopyOptions {
@@ -141,7 +189,18 @@ fn total_of(opened: &Opened) -> Option<u64> {
 /// Rsync's rule: a directory with a slash behind it stands for its contents. A single file goes to the
 /// name given, if that is no directory.
 fn place(opened: &Opened, slash: bool, dest: &Path, single: bool) -> Result<Place, Failure> {
-    let failed = |error| describe(&error, &dest.display().to_string());
+    let shown = for_terminal(dest.as_os_str().as_bytes());
+    let failed = |error| {
+        let failure = describe(&error, &shown);
+        let above = dest.parent().unwrap_or(dest);
+        if dest.is_file() {
+            failure.hint("name a directory, or another place")
+        } else if above.as_os_str().is_empty() || above.is_dir() {
+            failure
+        } else {
+            failure.hint(format!("mkdir -p {}", quoted(&shown)))
+        }
+    };
     let resolved = &opened.target.resolved;
     let is_dir = resolved.metadata.kind == FileKind::Directory;
     let dest_is_dir = dest.is_dir();
@@ -168,11 +227,14 @@ fn place(opened: &Opened, slash: bool, dest: &Path, single: bool) -> Result<Plac
             let dir = DestinationDir::create(dest).map_err(failed)?;
             return Ok(Place::Named(dir, name));
         }
-        let what = format!(
-            "{}: several files need a directory to go to",
-            dest.display()
-        );
-        let hint = format!("mkdir -p {}", dest.display());
+        let what = format!("{shown}: several files need a directory to go to");
+        let hint = format!("mkdir -p {}", quoted(&shown));
+        return Err(Failure::new(Exit::Usage, what).hint(hint));
+    }
+    if is_stream(dest) {
+        let what = format!("{shown}: a device, FIFO or socket, which no file replaces");
+        let from = quoted(&opened.text_of(&resolved.path));
+        let hint = format!("to write into it: flr cat {from} > {}", quoted(&shown));
         return Err(Failure::new(Exit::Usage, what).hint(hint));
     }
     let parent = match dest.parent() {
@@ -180,14 +242,23 @@ fn place(opened: &Opened, slash: bool, dest: &Path, single: bool) -> Result<Plac
         _ => PathBuf::from("."),
     };
     let Some(name) = dest.file_name() else {
-        let what = format!("{}: no name to copy to", dest.display());
+        let what = format!("{}: no name to copy to", quoted(&shown));
         return Err(Failure::new(Exit::Usage, what));
     };
     let dir = DestinationDir::open(&parent).map_err(|error| {
-        let hint = format!("mkdir -p {}", parent.display());
-        failed(error).hint(hint)
+        let parent = for_terminal(parent.as_os_str().as_bytes());
+        failed(error).hint(format!("mkdir -p {}", quoted(&parent)))
     })?;
     Ok(Place::Named(dir, name.to_owned()))
+}
+
+/// Whether something stands there that takes bytes and is no file.
+fn is_stream(dest: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    dest.metadata().is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_char_device() || kind.is_block_device() || kind.is_fifo() || kind.is_socket()
+    })
 }
 
 /// The last component of the path in the address.
@@ -203,110 +274,92 @@ fn asked_name(opened: &Opened) -> Option<OsString> {
 }
 
 fn finish(ctx: &mut Context<'_>, report: &CopyReport, interrupt: &Interrupt) -> Outcome {
-    for _ in 0..report
-        .files
-        .saturating_add(report.dirs)
-        .saturating_add(report.links)
-    {
-        ctx.tally.done();
-    }
-    if let Some(signal) = interrupt.signal() {
-        return Ok(signal);
-    }
-    if let Some(error) = &report.stopped {
-        return Err(describe(error, "cp").into());
-    }
-    if ctx.tally.failures() > 0 {
-        ctx.tally.failed(Exit::Partial);
-    }
     let made = report
         .files
         .saturating_add(report.links)
         .saturating_add(report.specials);
+    ctx.tally
+        .add(made.saturating_add(report.dirs), report.failed);
+    ctx.totals = fields(json!({
+        "files": report.files, "dirs": report.dirs, "links": report.links,
+        "hard_links": report.hard_links, "specials": report.specials, "bytes": report.bytes,
+        "bytes_written": report.bytes_written, "kept": report.kept, "skipped": report.skipped,
+        "warnings": report.warnings, "salvaged": report.salvaged,
+        "bytes_unreadable": report.bytes_unreadable,
+    }));
+    if let Some(signal) = interrupt.signal() {
+        let n = report.files;
+        let text = format!("interrupted: {n} files were copied, no part of another one is left");
+        ctx.out.warn(&text);
+        return Ok(signal);
+    }
+    // Told already where it happened.
+    if let Some(error) = &report.stopped {
+        if made > 0 {
+            ctx.out
+                .warn("the rest was not tried: the destination takes no more");
+        }
+        return Ok(Exit::of(error));
+    }
     let exit = match &report.first_error {
         _ if report.is_complete() => ctx.tally.exit(),
         // A single file that failed is that failure; anything more is a copy with parts missing.
         Some(error) if made == 0 && report.failed == 1 && report.dirs == 0 => Exit::of(error),
         _ => Exit::Partial,
     };
-    if ctx.out.json {
-        let value = json!({
-            "files": report.files, "dirs": report.dirs, "links": report.links, "bytes": report.bytes,
-            "bytes_written": report.bytes_written, "kept": report.kept, "skipped": report.skipped,
-            "failed": report.failed, "warnings": report.warnings, "salvaged": report.salvaged,
-            "bytes_unreadable": report.bytes_unreadable,
-        });
-        ctx.out.message("status", &value)?;
-    }
     Ok(exit)
 }
 
-/// Prints what happens while it happens; JSON lines are kept for the end, since several threads tell.
+/// Tells what happens while it happens.
 struct Events<'a> {
     opened: &'a Opened,
     bar: &'a Bar,
     json: bool,
     quiet: bool,
-    lines: Mutex<Vec<(&'static str, Map<String, Value>)>>,
+    lines: SyncSender<(&'static str, Map<String, Value>)>,
 }
 
-impl<'a> Events<'a> {
-    fn new(opened: &'a Opened, bar: &'a Bar, json: bool, quiet: bool) -> Self {
-        Self {
-            opened,
-            bar,
-            json,
-            quiet,
-            lines: Mutex::default(),
-        }
-    }
-
-    fn into_lines(self) -> Vec<(&'static str, Map<String, Value>)> {
-        self.lines
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
+impl Events<'_> {
     fn map(&self, item: &Item) -> Map<String, Value> {
         let mut map = Map::new();
         map.insert("address".into(), self.opened.text_of(&item.source).into());
-        map.insert(
-            "path".into(),
-            String::from_utf8_lossy(&item.source).into_owned().into(),
-        );
-        map.insert(
-            "destination".into(),
-            item.destination.display().to_string().into(),
-        );
+        put_bytes(&mut map, "path", &item.source);
+        let destination = item.destination.as_os_str().as_bytes();
+        put_bytes(&mut map, "destination", destination);
         map
     }
 
     fn push(&self, message_type: &'static str, map: Map<String, Value>) {
-        let mut lines = self
-            .lines
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        lines.push((message_type, map));
+        // Whoever takes them goes on to the last one.
+        let _ = self.lines.send((message_type, map));
     }
 
+    /// A line for people, or a remark for programs, which stands on standard error as well.
     fn say(&self, text: &str) {
-        self.bar.above(|| {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
-        });
+        self.bar.above(|| say(text));
     }
 
-    fn warn(&self, item: &Item, code: &str, text: String) {
+    fn remark(&self, level: &str, item: &Item, code: &str, text: &str) {
+        if self.quiet {
+            return;
+        }
         if self.json {
             let mut map = self.map(item);
+            map.insert("level".into(), level.into());
             map.insert("code".into(), code.into());
             map.insert("message".into(), text.into());
-            self.push("skipped", map);
-        } else if !self.quiet {
-            self.say(&format!(
-                "warning: {}: {text}",
-                self.opened.text_of(&item.source)
-            ));
+            return self.say(&json_line("status", &map));
         }
+        let what = self.opened.text_of(&item.source);
+        self.say(&format!("{level}: {what}: {text}"));
+    }
+
+    /// An item that is not in the copy.
+    fn left_out(&self, item: &Item, code: &str, text: &str) {
+        let mut map = self.map(item);
+        map.insert("code".into(), code.into());
+        map.insert("message".into(), text.into());
+        self.push("skipped", map);
     }
 }
 
@@ -331,9 +384,10 @@ impl CopyEvents for Events<'_> {
             KeepReason::NotOlder => ("not-older", "is as new or newer"),
         };
         if self.json {
-            self.warn(item, code, text.to_owned());
+            self.left_out(item, code, text);
         } else if !self.quiet && reason == KeepReason::Exists {
-            self.say(&format!("note: {}: {text}", item.destination.display()));
+            let destination = for_terminal(item.destination.as_os_str().as_bytes());
+            self.say(&format!("note: {destination}: {text}"));
         }
     }
 
@@ -342,7 +396,11 @@ impl CopyEvents for Events<'_> {
             SkipReason::Special => ("special", "a device or FIFO, not made without --devices"),
             SkipReason::Socket => ("socket", "a socket, not made"),
         };
-        self.warn(item, code, text.to_owned());
+        if self.json {
+            self.left_out(item, code, text);
+        } else {
+            self.remark("warning", item, code, text);
+        }
     }
 
     fn warning(&self, item: &Item, warning: &Warning) {
@@ -384,19 +442,20 @@ impl CopyEvents for Events<'_> {
                 format!("copied once more instead of a hard link: {error}"),
             ),
         };
-        self.warn(item, code, text);
+        self.remark("warning", item, code, &without_number(text));
     }
 
     fn unreadable(&self, item: &Item, range: Range<u64>, error: &flr_recover::Error) {
+        let what = self.opened.text_of(&item.source);
         if self.json {
+            let mut failure = describe(error, &what);
+            failure.code = Some("unreadable".to_owned());
             let mut map = self.map(item);
-            map.insert("code".into(), "unreadable".into());
+            map.append(&mut error_fields(&what, &failure));
             map.insert("start".into(), range.start.into());
             map.insert("end".into(), range.end.into());
-            map.insert("message".into(), error.to_string().into());
             return self.push("error", map);
         }
-        let what = self.opened.text_of(&item.source);
         self.say(&format!(
             "flr: {what}: bytes {} to {} are a hole in the copy: {error}",
             range.start, range.end
@@ -404,15 +463,36 @@ impl CopyEvents for Events<'_> {
     }
 
     fn failed(&self, item: &Item, error: &flr_recover::Error) {
-        let failure = describe(error, &self.opened.text_of(&item.source));
+        let what = self.opened.text_of(&item.source);
+        let failure = explain(error, &what);
         if self.json {
             let mut map = self.map(item);
-            let code = failure.code.unwrap_or_else(|| "error".to_owned());
-            map.insert("code".into(), code.into());
-            map.insert("exit".into(), failure.exit.code().into());
-            map.insert("message".into(), failure.message.into());
+            map.append(&mut error_fields(&what, &failure));
             return self.push("error", map);
         }
         self.say(&format!("flr: {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            self.say(&format!("hint: {hint}"));
+        }
+    }
+}
+
+/// Why an item was not copied, and what to try next.
+fn explain(error: &flr_recover::Error, what: &str) -> Failure {
+    let failure = describe(error, what);
+    let flr_recover::Error::Write { path, source } = error else {
+        return failure;
+    };
+    let path = for_terminal(path.as_os_str().as_bytes());
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure.hint(
+            "make room, then run the same again with --overwrite if-changed to go on where it ended",
+        ),
+        ErrorKind::PermissionDenied => failure.hint("copy to a directory of your own"),
+        ErrorKind::IsADirectory => {
+            failure.hint("a directory of this name is there: move it away, or copy elsewhere")
+        }
+        ErrorKind::AlreadyExists => failure.hint(format!("ls -l {}", quoted(&path))),
+        _ => failure,
     }
 }

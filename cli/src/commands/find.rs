@@ -5,7 +5,7 @@ use super::Context;
 use crate::args::Find;
 use crate::exit::Exit;
 use crate::node::{self, Extras, name_of};
-use crate::open::{Opened, describe};
+use crate::open::Opened;
 use crate::output::{Failure, Outcome, Stop};
 use crate::when;
 use flr_fs::{FileKind, Metadata, Timestamp};
@@ -61,7 +61,7 @@ fn search(ctx: &mut Context<'_>, args: &Find, tests: &Tests, opened: &Opened) ->
             &resolved.metadata,
         )?;
     }
-    if resolved.metadata.kind != FileKind::Directory {
+    if resolved.metadata.kind != FileKind::Directory || args.depth == Some(0) {
         return Ok(());
     }
     let base = if resolved.path == b"/" {
@@ -106,7 +106,9 @@ fn search(ctx: &mut Context<'_>, args: &Find, tests: &Tests, opened: &Opened) ->
     if let Some(stop) = stop {
         return Err(stop);
     }
-    walked.map_err(|error| Stop::Failure(describe(&error, &opened.text_of(&resolved.path))))
+    walked.map_err(|error| Stop::Item(opened.explain(&error)))?;
+    ctx.tally.reached();
+    Ok(())
 }
 
 fn show(
@@ -153,7 +155,7 @@ impl Tests {
             paths: globs(&[(&args.path, false)], false)?,
             regexes: match args.regex.is_empty() {
                 true => None,
-                false => Some(regexes.map_err(|error| usage(format!("--regex: {error}")))?),
+                false => Some(regexes.map_err(|error| usage(regex_text(&error, &args.regex)))?),
             },
             sizes: args
                 .size
@@ -205,18 +207,32 @@ fn globs(sets: &[(&Vec<String>, bool)], names: bool) -> Result<Option<GlobSet>, 
     for (patterns, insensitive) in sets {
         for pattern in *patterns {
             // In find(1) a star stands for slashes too; in a name there are none.
+            let flag = match (names, insensitive) {
+                (false, _) => "path",
+                (true, false) => "name",
+                (true, true) => "iname",
+            };
             let glob = GlobBuilder::new(pattern)
                 .case_insensitive(*insensitive)
                 .literal_separator(names)
                 .backslash_escape(true)
                 .build();
-            builder.add(glob.map_err(|error| usage(format!("{pattern}: {error}")))?);
+            builder
+                .add(glob.map_err(|error| usage(format!("--{flag} {pattern}: {}", error.kind())))?);
         }
     }
     builder
         .build()
         .map(Some)
         .map_err(|error| usage(error.to_string()))
+}
+
+/// The last line of the library's drawing says what is wrong.
+fn regex_text(error: &regex::Error, patterns: &[String]) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    let why = last.strip_prefix("error: ").unwrap_or(last);
+    format!("--regex {}: {why}", patterns.join(" --regex "))
 }
 
 fn size(text: &str) -> Result<(Ordering, u64), Failure> {

@@ -3,9 +3,11 @@
 use super::Context;
 use crate::args::{Ls, SortBy};
 use crate::color;
+use crate::exit::Exit;
+use crate::hash;
 use crate::node::{self, Extras};
-use crate::open::{Opened, describe};
-use crate::output::{Outcome, Stop};
+use crate::open::Opened;
+use crate::output::{Failure, Outcome, Stop};
 use flr_fs::{FileKind, Metadata};
 use flr_recover::shown::for_terminal;
 use flr_recover::walk::{Next, Step, walk};
@@ -16,12 +18,23 @@ const COLUMN_COUNT: usize = 6;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
+    if args.xattrs && !ctx.out.json {
+        let what = "--xattrs is for --json";
+        return Err(Failure::new(Exit::Usage, what)
+            .hint("flr stat shows the extended attributes of one file")
+            .into());
+    }
     let several = args.addresses.addresses.len() > 1;
     let mut first = true;
+    let mut after_directory = false;
     let follow = !args.long;
     ctx.for_each(&args.addresses.addresses, follow, |ctx, opened| {
         let resolved = &opened.target.resolved;
         if resolved.metadata.kind != FileKind::Directory {
+            if std::mem::take(&mut after_directory) && !ctx.out.json && !args.null {
+                ctx.out.line("")?;
+            }
+            first = false;
             let path = &resolved.path;
             let mut page = Page::new(args);
             return match show(
@@ -40,6 +53,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
         if several && !ctx.out.json && !args.null {
             let gap = if first { "" } else { "\n" };
             first = false;
+            after_directory = true;
             ctx.out
                 .line(&format!("{gap}{}:", opened.text_of(&resolved.path)))?;
         }
@@ -57,10 +71,10 @@ fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
         resolved.path.as_slice()
     };
     let order = |view: &View, listing: &Listing| ordered(view, listing, args);
-    let depth_max = if args.recursive {
-        args.depth.unwrap_or(usize::MAX)
-    } else {
-        1
+    let depth_max = match (args.depth, args.recursive) {
+        (Some(depth), _) => depth,
+        (None, true) => usize::MAX,
+        (None, false) => 1,
     };
     let mut page = Page::new(args);
     let mut stop = None;
@@ -104,10 +118,9 @@ fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
         return Err(stop);
     }
     page.print(ctx, args)?;
-    walked.map_err(|error| {
-        let address = opened.text_of(&resolved.path);
-        Stop::Failure(describe(&error, &address))
-    })
+    walked.map_err(|error| Stop::Item(opened.explain(&error)))?;
+    ctx.tally.reached();
+    Ok(())
 }
 
 /// Prints one node, or holds its row back until the page is known to be complete.
@@ -136,7 +149,7 @@ fn show(
         return Ok(());
     }
     let start = &opened.target.resolved.path;
-    let name = if args.recursive {
+    let name = if is_deep(args) {
         let below = path.strip_prefix(start.as_slice()).unwrap_or(path);
         below.strip_prefix(b"/").unwrap_or(below)
     } else {
@@ -147,18 +160,22 @@ fn show(
     } else {
         name
     };
+    let digest = match digest(ctx, args, opened, path, node, metadata)? {
+        Some(digest) => digest,
+        None => return Ok(()),
+    };
     if args.null && !args.long {
-        return ctx.out.null_terminated(name);
+        return ctx.out.null_terminated(&[digest.as_bytes(), name].concat());
     }
     let shown = if args.null {
         String::from_utf8_lossy(name).into_owned()
     } else {
         color::name(&for_terminal(name), metadata, ctx.out.color)
     };
+    let mut text = digest + &shown;
     if !args.long {
-        return ctx.out.line(&shown);
+        return ctx.out.line(&text);
     }
-    let mut text = shown;
     if metadata.kind == FileKind::Symlink {
         match opened.target.opened.view.read_link(node) {
             Ok(target) => text = format!("{text} -> {}", for_terminal(&target)),
@@ -175,6 +192,35 @@ fn show(
     Ok(())
 }
 
+/// The hash column of a node, which is empty unless asked for. `None`: there is none, as told.
+fn digest(
+    ctx: &mut Context<'_>,
+    args: &Ls,
+    opened: &Opened,
+    path: &[u8],
+    node: ViewNode,
+    metadata: &Metadata,
+) -> Outcome<Option<String>> {
+    let Some(algorithm) = args.hash else {
+        return Ok(Some(String::new()));
+    };
+    if metadata.kind != FileKind::File {
+        return Ok(Some(format!("{:1$}  ", "-", hash::hex_len(algorithm))));
+    }
+    let source = opened.target.opened.view.open(node);
+    match source.and_then(|source| hash::of(source.as_ref(), algorithm, &mut |_| {})) {
+        Ok(digest) => Ok(Some(digest + "  ")),
+        Err(error) => {
+            ctx.fail_with(&opened.text_of(path), &error)?;
+            Ok(None)
+        }
+    }
+}
+
+const fn is_deep(args: &Ls) -> bool {
+    args.recursive || args.depth.is_some()
+}
+
 /// Rows of a long listing, held back so that their columns line up.
 struct Page {
     rows: Vec<([String; COLUMN_COUNT], String)>,
@@ -186,7 +232,7 @@ impl Page {
         // A recursive listing has no natural pages; it is to flow.
         Self {
             rows: Vec::new(),
-            rows_max: if args.recursive { 256 } else { 65_536 },
+            rows_max: if is_deep(args) { 256 } else { 65_536 },
         }
     }
 

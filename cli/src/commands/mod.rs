@@ -14,11 +14,13 @@ pub(crate) mod volumes;
 
 use crate::args::Global;
 use crate::exit::{Exit, Tally};
-use crate::open::{Opened, Opener, describe};
-use crate::output::{Failure, Outcome, Output};
+use crate::open::{Opened, Opener, describe, quoted};
+use crate::output::{Failure, Outcome, Output, Stop};
+use flr_fs::Request;
+use flr_recover::Error;
 use flr_recover::address::Address;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde_json::{Map, Value};
 use std::ffi::OsString;
 
 /// What every command is given.
@@ -27,6 +29,10 @@ pub(crate) struct Context<'a> {
     pub(crate) out: Output,
     pub(crate) zone: TimeZone,
     pub(crate) tally: Tally,
+    /// What the summary is to say beside the counts.
+    pub(crate) totals: Map<String, Value>,
+    /// The last failure that was told.
+    pub(crate) last: Option<Failure>,
 }
 
 impl Context<'_> {
@@ -47,7 +53,13 @@ impl Context<'_> {
                 follow_last || ends_in_slash(address),
                 &mut self.out,
             ) {
-                Ok(opened) => each(self, &opened)?,
+                Ok(opened) => match each(self, &opened) {
+                    Err(Stop::Item(failure)) if !single => {
+                        let what = opened.text_of(&opened.target.resolved.path);
+                        self.fail(&what, &failure)?;
+                    }
+                    outcome => outcome?,
+                },
                 Err(failure) if single => return Err(failure.into()),
                 Err(failure) => self.fail(&address.to_string(), &failure)?,
             }
@@ -58,6 +70,7 @@ impl Context<'_> {
     /// Tells and counts an item that failed.
     pub(crate) fn fail(&mut self, address: &str, failure: &Failure) -> Outcome<()> {
         self.tally.failed(failure.exit);
+        self.last = Some(failure.clone());
         self.out.item_failed(address, failure)
     }
 
@@ -66,16 +79,58 @@ impl Context<'_> {
         self.fail(address, &describe(error, address))
     }
 
+    /// The same for the content of a file, with what to try instead if it has none. `instead` is
+    /// for directories.
+    pub(crate) fn fail_content(
+        &mut self,
+        address: &str,
+        error: &Error,
+        instead: &str,
+    ) -> Outcome<()> {
+        let mut failure = describe(error, address);
+        failure.hint = match error {
+            Error::Fs(flr_fs::Error::Request(Request::IsADirectory)) => {
+                Some(format!("{instead} {}", quoted(address)))
+            }
+            Error::Fs(flr_fs::Error::Request(Request::NoContent)) => {
+                Some(format!("flr stat {}", quoted(address)))
+            }
+            _ => None,
+        };
+        self.fail(address, &failure)
+    }
+
+    /// For programs: that the command did not do all it was asked for. People have been told.
+    pub(crate) fn explain_exit(&mut self, exit: Exit) {
+        if self.out.json {
+            let (done, failed) = (self.tally.successes(), self.tally.failures());
+            if let (0, 1, Some(only)) = (done, failed, &self.last) {
+                let only = Failure {
+                    exit,
+                    ..only.clone()
+                };
+                return self.out.failed(&only);
+            }
+            let message = match exit {
+                Exit::Interrupted | Exit::Terminated => "interrupted".to_owned(),
+                Exit::Mismatch => "hashes differ".to_owned(),
+                _ if failed == 0 => format!("{done} done, others were skipped"),
+                _ => format!("{done} done, {failed} failed"),
+            };
+            self.out.failed(&Failure::new(exit, message));
+        }
+    }
+
     /// The last JSON line.
     pub(crate) fn summary(&mut self, exit: Exit) -> Outcome<()> {
         if !self.out.json {
             return Ok(());
         }
-        let value = json!({
-            "items": self.tally.successes(), "errors": self.tally.failures(),
-            "exit_code": exit.code(),
-        });
-        self.out.message("summary", &value)
+        let mut map = std::mem::take(&mut self.totals);
+        map.insert("items".into(), self.tally.successes().into());
+        map.insert("errors".into(), self.tally.failures().into());
+        map.insert("exit_code".into(), exit.code().into());
+        self.out.message("summary", &map)
     }
 }
 

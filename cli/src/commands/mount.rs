@@ -6,18 +6,22 @@
 use super::Context;
 use crate::args::{Mount, Umount};
 use crate::exit::Exit;
-use crate::open::Opener;
-use crate::output::{Failure, Outcome, Stop};
+use crate::node::put_bytes;
+use crate::open::{Opener, quoted};
+use crate::output::{Failure, Outcome, Stop, fields};
 use flr_fs::FileKind;
 use flr_mountd::background::{self, Start};
 use flr_mountd::{
     End, Error, ErrorKind, MountOptions, Ready, Registry, Tuning, UnmountOptions, serve, unmount,
     unmount_all,
 };
-use flr_recover::address::{Address, Locator};
+use flr_recover::address::Address;
+use flr_recover::shown::for_terminal;
 use serde_json::json;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long `umount` waits for the process behind a mount.
@@ -56,14 +60,18 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Mount) -> Outcome {
 
 fn announce(ctx: &mut Context<'_>, ready: &Ready) -> Outcome<()> {
     if ctx.out.json {
-        let value = json!({
-            "mount_point": ready.mount_point.display().to_string(), "pid": ready.pid, "state": "mounted",
-        });
-        return ctx.out.message("session", &value);
+        let mut map = fields(json!({"pid": ready.pid, "state": "mounted"}));
+        put_bytes(
+            &mut map,
+            "mount_point",
+            ready.mount_point.as_os_str().as_bytes(),
+        );
+        return ctx.out.message("session", &map);
     }
-    let point = ready.mount_point.display();
+    let point = for_terminal(ready.mount_point.as_os_str().as_bytes());
     ctx.out.note(&format!(
-        "mounted at {point}; to take it away: flr umount {point}"
+        "mounted at {point}; to take it away: flr umount {}",
+        quoted(&point)
     ));
     Ok(())
 }
@@ -92,7 +100,7 @@ fn foreground(ctx: &mut Context<'_>, args: &Mount) -> Outcome {
             ctx.tally.done();
             Ok(Exit::Done)
         }
-        Err(Stop::Failure(failure)) if args.child => {
+        Err(Stop::Failure(failure) | Stop::Item(failure)) if args.child => {
             let told = background::report(background::Failure {
                 error: failure.message.clone(),
                 hint: failure.hint.clone(),
@@ -116,23 +124,23 @@ fn serve_here(ctx: &mut Context<'_>, args: &Mount) -> Outcome<End> {
     if resolved.metadata.kind != FileKind::Directory {
         let what = format!("{address}: not a directory, so it cannot be mounted");
         return Err(Failure::new(Exit::Usage, what)
-            .hint(format!("flr cp {address} .   copies the file"))
+            .hint(format!(
+                "to copy the file: flr cp {} .",
+                quoted(&address.to_string())
+            ))
             .into());
     }
-    if resolved.node != opened.target.opened.view.root() {
-        let what = format!("{address}: only a whole view can be mounted, not a directory in it");
-        let whole = Address {
-            locator: Locator::None,
-            ..address.clone()
-        };
-        return Err(Failure::new(Exit::Usage, what)
-            .hint(format!("flr mount {whole} {}", dir.display()))
-            .into());
+    let mut view = Arc::clone(&opened.target.opened.view);
+    // A mount whose root cannot be listed is of no use to anybody.
+    view.listing(resolved.node)
+        .map_err(|error| opened.explain(&error))?;
+    if resolved.node != view.root() {
+        view = Arc::new(view.rooted_at(resolved.node));
     }
     let options = options(&opener, args, &address, dir)?;
-    let view = std::sync::Arc::clone(&opened.target.opened.view);
     let served = serve(view, &options, |ready| {
         if args.child {
+            // It was opened when the log began, so it can be.
             let log = ctx.global.log_file.as_ref();
             let log = log.and_then(|path| crate::log::open(path).ok());
             return background::detach(ready, log);
@@ -194,6 +202,11 @@ fn options(
             "ro" | "nosuid" | "nodev" | "noexec" | "noauto" | "auto" | "nofail" | "_netdev"
             | "defaults" | "user" | "users" | "noatime" | "relatime" | "" => {}
             key if key.starts_with("x-") => {}
+            "map" => {
+                let what = format!("-o {option}: owners cannot be mapped yet");
+                let hint = "uid=N and gid=N put one owner in the place of all";
+                return Err(Failure::new(Exit::Unsupported, what).hint(hint));
+            }
             _ => {
                 let what = format!("-o {option}: not an option of flr mount");
                 let hint = "options are uid=N, gid=N and allow_other; a mount is always read-only";
@@ -236,22 +249,32 @@ pub(crate) fn umount(ctx: &mut Context<'_>, args: &Umount) -> Outcome {
             .collect()
     };
     let single = outcomes.len() == 1;
-    for outcome in outcomes {
+    let named = args
+        .dirs
+        .iter()
+        .map(|dir| for_terminal(dir.as_os_str().as_bytes()));
+    let named = named.chain(std::iter::repeat(String::new()));
+    for (dir, outcome) in named.zip(outcomes) {
         match outcome {
             Ok(outcome) => {
                 ctx.tally.done();
                 if ctx.out.json {
-                    let value = json!({
-                        "mount_point": outcome.mount_point.display().to_string(),
-                        "state": "unmounted", "ended": outcome.ended, "was_dead": outcome.was_dead,
-                    });
-                    ctx.out.message("session", &value)?;
+                    let mut map = fields(json!({
+                        "state": "unmounted", "address": outcome.address,
+                        "ended": outcome.ended, "was_dead": outcome.was_dead,
+                    }));
+                    put_bytes(
+                        &mut map,
+                        "mount_point",
+                        outcome.mount_point.as_os_str().as_bytes(),
+                    );
+                    ctx.out.message("session", &map)?;
                 }
             }
             Err(error) if single => return Err(failure_of(&error).into()),
             Err(error) => {
                 let failure = failure_of(&error);
-                ctx.fail("", &failure)?;
+                ctx.fail(&dir, &failure)?;
             }
         }
     }

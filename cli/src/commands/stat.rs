@@ -43,7 +43,7 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
         Ok(found) => found,
         Err(error) => {
             errors.push(error);
-            (Vec::new(), false)
+            (Vec::new(), true)
         }
     };
     ctx.tally.done();
@@ -162,7 +162,7 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool)
             extent.offset, extent.len
         ));
     }
-    if more {
+    if more && !extents.is_empty() {
         lines.push(format!(" Extent: … (more than {EXTENT_COUNT_MAX})"));
     }
     for line in lines {

@@ -104,10 +104,8 @@ fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
     if let Some(stop) = stop {
         return Err(stop);
     }
-    if let Err(error) = walked {
-        let address = opened.text_of(&resolved.path);
-        return Err(Stop::Failure(crate::open::describe(&error, &address)));
-    }
+    walked.map_err(|error| Stop::Item(opened.explain(&error)))?;
+    ctx.tally.reached();
     if !ctx.out.json {
         ctx.out
             .line(&format!("\n{dirs} directories, {files} files"))?;

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::args::Cli;
 use crate::exit::Exit;
-use crate::output::{Failure, Outcome};
+use crate::output::{Failure, Outcome, fields};
 use clap::CommandFactory;
 use flr_fs::registry::{FILESYSTEMS, LAYERS};
 use serde_json::json;
@@ -19,7 +19,7 @@ pub(crate) fn version(ctx: &mut Context<'_>) -> Outcome {
         let value = json!({
             "version": version, "layers": layers, "filesystems": filesystems, "providers": ["file"],
         });
-        ctx.out.message("status", &value)?;
+        ctx.out.message("status", &fields(value))?;
         return Ok(Exit::Done);
     }
     ctx.out.line(&format!("flr {version}"))?;
@@ -33,6 +33,7 @@ pub(crate) fn version(ctx: &mut Context<'_>) -> Outcome {
 
 /// Completions for a shell.
 pub(crate) fn completion(ctx: &mut Context<'_>, shell: clap_complete::Shell) -> Outcome {
+    ctx.out.begin_content();
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "flr", &mut text);
     ctx.out.data(&text)?;

@@ -1,23 +1,29 @@
 //! `flr volumes`: what was found on an object, and what of it cannot be read, and why.
 
 use super::Context;
-use crate::args::Addresses;
-use crate::open::{Opener, at_volume, describe};
+use crate::args::{Global, Volumes};
+use crate::open::{Opener, at_volume, describe, hint_for, quoted};
 use crate::output::Outcome;
 use flr_fs::{FsState, Opened, VolumeNode};
-use flr_recover::address::{Address, Locator};
+use flr_recover::address::{Address, Locator, Object};
 use flr_recover::guest::os_name;
 use flr_recover::shown::for_terminal;
 use flr_recover::volumes::Place;
 use flr_recover::{Error, Point};
 use serde_json::{Map, Value};
+use std::path::PathBuf;
 
 /// Runs the command.
-pub(crate) fn run(ctx: &mut Context<'_>, args: &Addresses) -> Outcome {
-    let mut opener = Opener::new(ctx.global);
-    let addresses = opener.addresses(&args.addresses)?;
+pub(crate) fn run(ctx: &mut Context<'_>, args: &Volumes) -> Outcome {
+    let addresses = Opener::new(ctx.global).addresses(&args.addresses)?;
+    let (addresses, with) = one_object(addresses);
+    let global = Global {
+        with: [ctx.global.with.clone(), with].concat(),
+        ..ctx.global.clone()
+    };
+    let mut opener = Opener::new(&global);
     let single = addresses.len() == 1;
-    for address in &addresses {
+    for (index, address) in addresses.iter().enumerate() {
         let point = match point_of(&mut opener, address, ctx) {
             Ok(point) => point,
             Err(failure) if single => return Err(failure.into()),
@@ -26,16 +32,32 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Addresses) -> Outcome {
                 continue;
             }
         };
-        let object = match &address.locator {
-            Locator::None => address.clone(),
-            _ => Address {
-                locator: Locator::None,
-                ..address.clone()
-            },
-        };
-        show(ctx, &object, &point)?;
+        if !single && !ctx.out.json {
+            let gap = if index == 0 { "" } else { "\n" };
+            ctx.out.line(&format!("{gap}{address}:"))?;
+        }
+        show(ctx, address, &point, single)?;
+        for (number, file) in (2_u32..).zip(&global.with) {
+            let file = quoted(&for_terminal(file.as_os_str().as_encoded_bytes()));
+            ctx.out.note(&format!(
+                "disk/{number} is {file}: give it to other commands by --with {file}"
+            ));
+        }
     }
     Ok(ctx.tally.exit())
+}
+
+/// Several files are the disks of one object.
+fn one_object(mut addresses: Vec<Address>) -> (Vec<Address>, Vec<PathBuf>) {
+    let file = |address: &Address| match (&address.object, &address.locator) {
+        (Object::Local(name), Locator::None) => Some(PathBuf::from(name)),
+        _ => None,
+    };
+    let Some(files) = addresses.iter().map(file).collect::<Option<Vec<_>>>() else {
+        return (addresses, Vec::new());
+    };
+    addresses.truncate(1);
+    (addresses, files.into_iter().skip(1).collect())
 }
 
 /// The point whose volumes are asked for: the object's, or that of an image inside of it.
@@ -70,7 +92,7 @@ struct Row {
     notes: Vec<String>,
 }
 
-fn show(ctx: &mut Context<'_>, object: &Address, point: &Point) -> Outcome<()> {
+fn show(ctx: &mut Context<'_>, object: &Address, point: &Point, single: bool) -> Outcome<()> {
     let rows: Vec<_> = point
         .tree()
         .volumes()
@@ -78,21 +100,29 @@ fn show(ctx: &mut Context<'_>, object: &Address, point: &Point) -> Outcome<()> {
         .flat_map(|node| rows_of(object, point, node))
         .collect();
     // Nothing recognised at all is not a list of volumes but an answer of its own.
+    let failure = whole_failure(point);
     for row in &rows {
-        ctx.tally.done();
+        if failure.is_none() {
+            ctx.tally.done();
+        }
         if ctx.out.json {
             ctx.out.message("volume", &row_json(row))?;
         }
     }
     if !ctx.out.json {
-        print(ctx, &rows)?;
+        print(ctx, &rows, failure.is_none())?;
     }
-    if let Some(error) = whole_failure(point) {
-        let failure = describe(&error, &object.to_string());
-        ctx.tally = crate::exit::Tally::default();
-        ctx.fail(&object.to_string(), &failure)?;
+    let Some(error) = failure else {
+        return Ok(());
+    };
+    let mut failure = describe(&error, &object.to_string());
+    if let Error::Fs(error) = &error {
+        failure.hint = hint_for(error, object, point).filter(|hint| !hint.contains("flr volumes"));
     }
-    Ok(())
+    if single {
+        return Err(failure.into());
+    }
+    ctx.fail(&object.to_string(), &failure)
 }
 
 /// Why nothing at all can be read, if that is so.
@@ -211,7 +241,7 @@ fn row_json(row: &Row) -> Map<String, Value> {
     map
 }
 
-fn print(ctx: &mut Context<'_>, rows: &[Row]) -> Outcome<()> {
+fn print(ctx: &mut Context<'_>, rows: &[Row], warn: bool) -> Outcome<()> {
     let head = ["VOLUME", "KIND", "SIZE", "CONTENT", "LABEL", "STATE", "OS"].map(str::to_owned);
     let mut table = vec![head];
     for row in rows {
@@ -260,7 +290,7 @@ fn print(ctx: &mut Context<'_>, rows: &[Row]) -> Outcome<()> {
     }
     for row in rows {
         let name = for_terminal(row.name.as_bytes());
-        if let Some(error) = &row.unsupported {
+        if let (Some(error), true) = (&row.unsupported, warn) {
             ctx.out.warn(&format!("{name}: {error}"));
         }
         for note in &row.notes {

@@ -201,6 +201,35 @@ impl Locator {
         Self::from_steps(view, steps)
     }
 
+    /// The locator of `path` in the volume view of the disk that this one leads into: of the last
+    /// image behind a boundary, or of the object itself.
+    #[must_use]
+    pub fn in_volumes(&self, path: &OsStr) -> Self {
+        let Some((view, steps)) = self.steps() else {
+            return Self::volume(path);
+        };
+        let mut steps = steps.clone();
+        let Some(step) = steps.nested.last_mut() else {
+            return Self::volume(path);
+        };
+        *step = Step {
+            view: View::Volume,
+            path: rooted(View::Volume, path.as_bytes().trim_prefix_slashes()),
+        };
+        Self::from_steps(view, steps)
+    }
+
+    /// The locator without what follows its boundary number `count`, counted from 0.
+    #[must_use]
+    pub fn truncated(&self, count: usize) -> Self {
+        let Some((view, steps)) = self.steps() else {
+            return Self::None;
+        };
+        let nested = steps.nested.iter().take(count).cloned().collect();
+        let path = steps.path.clone();
+        Self::from_steps(view, Steps { path, nested })
+    }
+
     /// The locator of an entry of the directory this one leads to. `name` is one component.
     #[must_use]
     pub fn child(&self, name: &OsStr) -> Self {
@@ -348,6 +377,25 @@ mod tests {
         assert_eq!(path(":/a//::b", "c"), ["g/a", "vc"]);
         assert_eq!(path(":/a//b", "/::c"), ["g/a", "g/./::c"]);
         assert_eq!(path(":/a", "/::c"), ["g/::c"]);
+    }
+
+    #[test]
+    fn volumes_of_the_innermost_disk() {
+        let volume = |text: &str| shape(&parse(text).in_volumes(OsStr::new("part/1")));
+        assert_eq!(volume(""), ["vpart/1"]);
+        assert_eq!(volume(":/etc"), ["vpart/1"]);
+        assert_eq!(volume("::part/2/x"), ["vpart/1"]);
+        assert_eq!(volume(":/a//"), ["g/a", "vpart/1"]);
+        assert_eq!(volume(":/a//::b//c"), ["g/a", "vb", "vpart/1"]);
+    }
+
+    #[test]
+    fn what_follows_a_boundary_can_be_cut_off() {
+        let locator = parse(":/a//b//::c//d");
+        assert_eq!(shape(&locator.truncated(0)), ["g/a"]);
+        assert_eq!(shape(&locator.truncated(2)), ["g/a", "g/b", "vc"]);
+        assert_eq!(locator.truncated(3), locator);
+        assert_eq!(Locator::None.truncated(0), Locator::None);
     }
 
     #[test]

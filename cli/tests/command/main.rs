@@ -1,0 +1,20 @@
+//! The command as its users meet it: what it prints where, what it ends with, and what it leaves.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail, and writes the files it needs"
+)]
+
+mod copy;
+mod interrupt;
+mod json;
+mod mount;
+mod place;
+mod schema;
+mod terminal;
+mod transcript;
