@@ -4,7 +4,7 @@ use super::Context;
 use crate::args::Check;
 use crate::exit::Exit;
 use crate::open::{Opened, Opener};
-use crate::output::{Failure, Outcome, Stop};
+use crate::output::{Failure, Outcome, Stop, fields};
 use crate::progress::Bar;
 use crate::signals::Interrupt;
 use flr_recover::address::{Address, Locator};
@@ -167,15 +167,15 @@ fn tell(
         ctx.tally.done();
     }
     if ctx.out.json {
-        let mut value = json!({
+        let mut value = fields(json!({
             "address": opened.address.to_string(), "action": "checked",
             "filesystems": counts.filesystems, "directories": counts.directories,
             "files": counts.files, "links": counts.links, "others": counts.others,
             "xattrs": counts.xattrs, "bytes": counts.bytes, "checksums": counts.checksums,
             "damaged": counts.damaged, "unreadable": counts.unreadable,
             "remarks": counts.remarks,
-        });
-        if second_reader && let Some(value) = value.as_object_mut() {
+        }));
+        if second_reader {
             value.insert("compared".into(), counts.compared.into());
             value.insert("mismatches".into(), counts.mismatches.into());
             value.insert("not_comparable".into(), json!(counts.not_comparable));
