@@ -57,8 +57,16 @@ pub fn fstab(input: &[u8]) {
 /// An fstab with a line of every sort.
 #[must_use]
 pub fn fstab_seeds() -> Vec<Vec<u8>> {
-    let text: &[u8] = b"# <file system> <mount point>\nUUID=3e6be9de-8139-11d1-9106-a43f08d823a6 / ext4 \
-        defaults 0 1\nLABEL=data\t/srv\\040x\text4\tnoatime\n/dev/vdb1 /var xfs ro 0 0\nPARTUUID=0f /opt \
-        auto\nPARTLABEL=\"a b\" /a ext2\n/srv /mnt/x none rbind\n/dev/mapper/vg-lv /lv ext3\ntmpfs /t tmpfs\n";
-    vec![text.to_vec()]
+    let lines = [
+        "# <file system> <mount point>",
+        "UUID=3e6be9de-8139-11d1-9106-a43f08d823a6 / ext4 defaults 0 1",
+        "LABEL=data\t/srv\\040x\text4\tnoatime",
+        "/dev/vdb1 /var xfs ro 0 0",
+        "PARTUUID=0f /opt auto",
+        "PARTLABEL=\"a b\" /a ext2",
+        "/srv /mnt/x none rbind",
+        "/dev/mapper/vg-lv /lv ext3",
+        "tmpfs /t tmpfs",
+    ];
+    vec![lines.join("\n").into_bytes()]
 }

@@ -3,7 +3,7 @@
 use crate::tree::rust;
 use flr_fs::registry::{FILESYSTEMS, LAYERS};
 use flr_fs::{Code, discover, signature};
-use flr_recover::{guest, walk};
+use flr_recover::{check, guest, walk};
 use std::collections::BTreeSet;
 
 /// Every code that a user can meet and a script can match on.
@@ -19,6 +19,7 @@ fn all() -> Vec<Code> {
     all.extend_from_slice(&[signature::codes::FORMAT]);
     all.extend_from_slice(guest::codes::ALL);
     all.extend_from_slice(walk::codes::ALL);
+    all.extend_from_slice(check::codes::ALL);
     all
 }
 
@@ -28,7 +29,7 @@ fn no_code_is_used_twice() {
     for code in all() {
         assert!(seen.insert(code.as_str()), "{code} is declared twice");
         let plain =
-            |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || "._".contains(char);
+            |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || "._-".contains(char);
         assert!(code.as_str().chars().all(plain), "{code}");
         assert!(
             code.as_str().contains('.'),
@@ -59,7 +60,7 @@ fn a_code_begins_with_the_name_of_its_format() {
 fn every_code_that_is_declared_is_listed() {
     let listed: BTreeSet<_> = all().iter().map(|code| code.as_str()).collect();
     // Without a dot: what stands for errors that are no fault of the image. `mount.size` is in a log only.
-    let apart = ["io", "request", "other", "mount.size"];
+    let apart = ["io", "request", "other", "error", "mount.size"];
     let mut missing = Vec::new();
     let mut count = 0;
     for file in rust()

@@ -111,6 +111,11 @@ impl FastCommits {
         all
     }
 
+    /// Whether nothing is changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inodes.is_empty() && self.ranges.is_empty() && self.names.is_empty()
+    }
+
     /// Whether an inode has other fields than the disk says.
     pub(super) fn has_inode(&self, number: u32) -> bool {
         !self.inodes.is_empty() && self.inodes.contains_key(&number)

@@ -322,7 +322,7 @@ impl Filesystem for ExtFilesystem {
     }
 
     fn second_reader(&self) -> Option<StartSecondReader> {
-        Some(second_reader::start(&self.disk))
+        Some(second_reader::start(&self.disk, !self.fast.is_empty()))
     }
 }
 

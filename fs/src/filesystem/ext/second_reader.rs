@@ -118,9 +118,13 @@ impl std::fmt::Debug for Settled {
 }
 
 /// Starts `ext4-view` on the filesystem of `disk`.
-pub(super) fn start(disk: &Arc<Disk>) -> StartSecondReader {
+pub(super) fn start(disk: &Arc<Disk>, has_fast_commits: bool) -> StartSecondReader {
     let disk = Arc::clone(disk);
     Box::new(move || {
+        if has_fast_commits {
+            // They are no part of the device that it is given.
+            return Err(Refusal::NotComparable("changes in fast commits"));
+        }
         // It makes room for all groups at once, and a failed allocation ends the process.
         if disk.sb.size() > disk.source.size() || disk.sb.group_count() > GROUP_COUNT_MAX {
             return Err(Refusal::NotComparable("filesystem larger than its disk"));
