@@ -140,6 +140,7 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, finding: &Finding, verbose: boo
     value.insert("code".into(), finding.code.as_str().into());
     if let Some(exit) = exit {
         value.insert("exit".into(), exit.code().into());
+        value.insert("hint".into(), Value::Null);
     }
     value.insert("message".into(), finding.detail.as_str().into());
     value.insert("at".into(), finding.at.map_or(Value::Null, Value::from));

@@ -34,69 +34,75 @@ fn lines(place: &Place, args: &[&str]) -> Lines {
     lines
 }
 
+/// Commands, and what they end with.
+const COMMANDS: &[(&[&str], i32)] = &[
+    (&["volumes", "web01.img"], 0),
+    (&["volumes", "web01.img", "mbr-primary.img"], 0),
+    (&["volumes", "ext4-journal-external.img"], 7),
+    (&["ls", "-R", "web01.img"], 3),
+    (&["ls", "-R", "ext4-nodes.img"], 0),
+    (
+        &["ls", "--xattrs", "--hash", "sha256", "web01.img:/usr/bin"],
+        0,
+    ),
+    (&["ls", "-R", "damaged-names.img"], 0),
+    (&["ls", "-R", "damaged-dirloop.img"], 3),
+    (&["ls", "web01.img:/nope"], 4),
+    (&["ls", "web01.img:/nope", "web01.img:/etc"], 3),
+    (&["ls", "nope.img"], 10),
+    (&["ls", "vol-01234567"], 7),
+    (&["ls", "--no-replay", "ext4-journal.img"], 0),
+    (&["ls"], 2),
+    (&["tree", "web01.img:/home"], 0),
+    (
+        &["stat", "ext4-nodes.img:/fifo", "ext4-nodes.img:/dev-b-8-17"],
+        0,
+    ),
+    (
+        &[
+            "stat",
+            "web01.img:/etc/hosts",
+            "web01.img:/etc/mtab",
+            "web01.img::raw",
+        ],
+        0,
+    ),
+    (&["stat", "damaged-extent.img:/e/AAAA"], 3),
+    (&["find", "ext4-nodes.img"], 0),
+    (&["find", "web01.img", "--name", "nothing"], 3),
+    (&["hash", "web01.img:/etc/hosts"], 0),
+    (
+        &[
+            "hash",
+            "--algo",
+            "md5",
+            "web01.img:/etc/hosts",
+            "web01.img:/etc",
+        ],
+        3,
+    ),
+    (&["hash", "damaged-extent.img:/e/AAAA"], 9),
+    (&["version"], 0),
+    (&["check", "--second-reader", "web01.img"], 3),
+    (&["check", "damaged-extent.img"], 9),
+    (&["check", "damaged-dirloop.img", "nested.img"], 9),
+    (&["cp", "web01.img:/etc", "to/"], 0),
+    (&["cp", "--overwrite", "never", "web01.img:/etc", "to/"], 0),
+    (&["cp", "-a", "ext4-nodes.img", "nodes/"], 3),
+    (&["cp", "--salvage", "damaged-extent.img", "salvaged/"], 3),
+    (&["cp", "web01.img:/nope", "to/"], 4),
+    (&["cp", "web01.img:/etc/hosts", "no/such/place"], 1),
+    (&["umount", "."], 2),
+    (&["mount", "web01.img", "nosuch"], 2),
+];
+
 #[test]
 fn every_line_is_as_documented() {
     let place = Place::new();
     let mut types = BTreeSet::new();
-    for (args, code) in [
-        (&["volumes", "web01.img"][..], 0),
-        (&["volumes", "web01.img", "mbr-primary.img"], 0),
-        (&["volumes", "ext4-journal-external.img"], 7),
-        (&["ls", "-R", "web01.img"], 3),
-        (&["ls", "-R", "ext4-nodes.img"], 0),
-        (
-            &["ls", "--xattrs", "--hash", "sha256", "web01.img:/usr/bin"],
-            0,
-        ),
-        (&["ls", "-R", "damaged-names.img"], 0),
-        (&["ls", "-R", "damaged-dirloop.img"], 3),
-        (&["ls", "web01.img:/nope"], 4),
-        (&["ls", "web01.img:/nope", "web01.img:/etc"], 3),
-        (&["ls", "nope.img"], 10),
-        (&["ls", "vol-01234567"], 7),
-        (&["ls", "--no-replay", "ext4-journal.img"], 0),
-        (&["ls"], 2),
-        (&["tree", "web01.img:/home"], 0),
-        (
-            &["stat", "ext4-nodes.img:/fifo", "ext4-nodes.img:/dev-b-8-17"],
-            0,
-        ),
-        (
-            &[
-                "stat",
-                "web01.img:/etc/hosts",
-                "web01.img:/etc/mtab",
-                "web01.img::raw",
-            ],
-            0,
-        ),
-        (&["stat", "damaged-extent.img:/e/AAAA"], 3),
-        (&["find", "ext4-nodes.img"], 0),
-        (&["find", "web01.img", "--name", "nothing"], 3),
-        (&["hash", "web01.img:/etc/hosts"], 0),
-        (
-            &[
-                "hash",
-                "--algo",
-                "md5",
-                "web01.img:/etc/hosts",
-                "web01.img:/etc",
-            ],
-            3,
-        ),
-        (&["hash", "damaged-extent.img:/e/AAAA"], 9),
-        (&["version"], 0),
-        (&["cp", "web01.img:/etc", "to/"], 0),
-        (&["cp", "--overwrite", "never", "web01.img:/etc", "to/"], 0),
-        (&["cp", "-a", "ext4-nodes.img", "nodes/"], 3),
-        (&["cp", "--salvage", "damaged-extent.img", "salvaged/"], 3),
-        (&["cp", "web01.img:/nope", "to/"], 4),
-        (&["cp", "web01.img:/etc/hosts", "no/such/place"], 1),
-        (&["umount", "."], 2),
-        (&["mount", "web01.img", "nosuch"], 2),
-    ] {
+    for (args, code) in COMMANDS {
         let lines = lines(&place, args);
-        assert_eq!(lines.code, code, "{args:?}");
+        assert_eq!(lines.code, *code, "{args:?}");
         for line in lines.out.iter().chain(&lines.err) {
             types.insert(line["message_type"].as_str().unwrap().to_owned());
         }
