@@ -129,8 +129,10 @@ fn each_member_inherits_the_lints() {
     for member in members() {
         let path = text(member, "manifest_path");
         let manifest = std::fs::read_to_string(path).expect("a manifest");
-        let own =
-            manifest.contains("[lints.rust]") && manifest.contains("unsafe_code = \"forbid\"");
+        // The tests may fail; and their counting allocator needs an exception.
+        let own = text(member, "name") == "flr-tests"
+            && manifest.contains("[lints.rust]")
+            && manifest.contains("unsafe_code = \"deny\"");
         assert!(
             manifest.contains("[lints]\nworkspace = true") || own,
             "{path}"
