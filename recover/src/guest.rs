@@ -172,11 +172,27 @@ fn join_fstab(guest: &mut Guest, tree: &Tree, places: &[Place], root: &Place) {
             }
             Target::Failed(error) => guest.view.join_broken(dir, error),
             Target::Absent => {
-                let detail = format!("{what} belongs here, which is not on this disk");
+                let detail = format!("{what} belongs here, which is not {}", nowhere(tree));
                 guest.view.join_broken(dir, absent(codes::ABSENT, detail));
             }
         }
     }
+}
+
+/// Where something was not found. A volume that cannot be read may be the one that is looked for.
+fn nowhere(tree: &Tree) -> String {
+    let unread = tree
+        .volumes()
+        .iter()
+        .filter(|node| node.failure().is_some());
+    let unread: Vec<_> = unread.map(|node| node.address.as_str()).collect();
+    if unread.is_empty() {
+        return "on this disk".to_owned();
+    }
+    format!(
+        "on this disk, or is what cannot be read: {}",
+        unread.join(", ")
+    )
 }
 
 /// Shows the directory `from` a second time at `dir`.
