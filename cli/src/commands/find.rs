@@ -121,8 +121,12 @@ fn show(
 ) -> Outcome<()> {
     ctx.tally.done();
     if ctx.out.json {
-        let (map, _) = node::json(opened, path, node, metadata, Extras::default());
-        return ctx.out.message("match", &map);
+        let (map, errors) = node::json(opened, path, node, metadata, Extras::default());
+        ctx.out.message("match", &map)?;
+        for error in errors {
+            ctx.fail_with(&opened.text_of(path), &error)?;
+        }
+        return Ok(());
     }
     let address = opened.address_of(path);
     if !args.null {

@@ -6,10 +6,10 @@ use crate::color;
 use crate::node::{self, Extras, name_of};
 use crate::open::Opened;
 use crate::output::{Outcome, Stop};
-use flr_fs::FileKind;
+use flr_fs::{FileKind, Metadata};
 use flr_recover::shown::for_terminal;
 use flr_recover::walk::{Next, Step, walk};
-use flr_recover::{Listing, View};
+use flr_recover::{Listing, View, ViewNode};
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Tree) -> Outcome {
@@ -74,17 +74,7 @@ fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
                 *count = count.saturating_add(1);
                 ctx.tally.done();
                 let full = [base, path].concat();
-                let printed = if ctx.out.json {
-                    let (map, _) = node::json(opened, &full, node, &metadata, Extras::default());
-                    ctx.out.message("node", &map)
-                } else {
-                    let mut line = branches(&left);
-                    line += &color::name(&for_terminal(name_of(path)), &metadata, ctx.out.color);
-                    if let (FileKind::Symlink, Ok(target)) = (metadata.kind, view.read_link(node)) {
-                        line += &format!(" -> {}", for_terminal(&target));
-                    }
-                    ctx.out.line(&line)
-                };
+                let printed = show(ctx, opened, &full, node, &metadata, &branches(&left));
                 if is_dir && depth < depth_max && printed.is_ok() {
                     left.push(view.listing(node).map_or(0, |listing| listing.len()));
                 } else if printed.is_ok() {
@@ -109,6 +99,37 @@ fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
     if !ctx.out.json {
         ctx.out
             .line(&format!("\n{dirs} directories, {files} files"))?;
+    }
+    Ok(())
+}
+
+/// Prints one node. A link whose target cannot be read is shown without it, and told.
+fn show(
+    ctx: &mut Context<'_>,
+    opened: &Opened,
+    path: &[u8],
+    node: ViewNode,
+    metadata: &Metadata,
+    branches: &str,
+) -> Outcome<()> {
+    let mut errors = Vec::new();
+    if ctx.out.json {
+        let (map, unread) = node::json(opened, path, node, metadata, Extras::default());
+        ctx.out.message("node", &map)?;
+        errors = unread;
+    } else {
+        let mut line = branches.to_owned();
+        line += &color::name(&for_terminal(name_of(path)), metadata, ctx.out.color);
+        if metadata.kind == FileKind::Symlink {
+            match opened.target.opened.view.read_link(node) {
+                Ok(target) => line += &format!(" -> {}", for_terminal(&target)),
+                Err(error) => errors.push(error),
+            }
+        }
+        ctx.out.line(&line)?;
+    }
+    for error in errors {
+        ctx.fail_with(&opened.text_of(path), &error)?;
     }
     Ok(())
 }

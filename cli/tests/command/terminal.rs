@@ -167,3 +167,21 @@ fn progress_is_for_who_waits_at_a_terminal() {
         assert_eq!(on_terminal(&place, line), "", "{line}");
     }
 }
+
+/// A link whose target cannot be read is told by every command that shows targets, not left out.
+#[test]
+fn a_link_without_a_target_is_told() {
+    let place = Place::new();
+    for args in [
+        &["tree", "ext4-encrypt.img"][..],
+        &["tree", "--json", "ext4-encrypt.img"],
+        &["find", "--json", "--type", "l", "ext4-encrypt.img"],
+        &["ls", "-R", "-l", "ext4-encrypt.img"],
+        &["ls", "-R", "--json", "ext4-encrypt.img"],
+    ] {
+        let said = place.run(args);
+        let all = format!("{}{}", said.out, said.err);
+        assert_eq!(said.code, 3, "{args:?}: {all}");
+        assert!(all.contains("ext4.encrypted"), "{args:?}: {all}");
+    }
+}

@@ -121,7 +121,8 @@ impl FastCommits {
         !self.inodes.is_empty() && self.inodes.contains_key(&number)
     }
 
-    /// The inode as it is with these changes, made of what the disk holds; `None` if it is unchanged.
+    /// The inode as it is with these changes, made of what the disk holds; `None` if they hold
+    /// too little of it.
     ///
     /// The map in `i_block` stays the disk's where extents are used: those have changes of their own.
     pub(super) fn inode(&self, number: u32, on_disk: &[u8]) -> Option<Vec<u8>> {
@@ -235,6 +236,24 @@ mod tests {
         assert_eq!(runs, [run(0, 100, 4), run(6, 106, 2), run(22, 202, 3)]);
         cut(&mut runs, 0, 100);
         assert!(runs.is_empty());
+    }
+
+    #[test]
+    fn too_little_of_an_inode_is_not_passed_for_the_old_one() {
+        let raw = |len| Change::Inode {
+            inode: 12,
+            raw: vec![0; len],
+        };
+        let on_disk = [0xff; 256];
+        assert!(
+            FastCommits::new(vec![raw(0x20)])
+                .inode(12, &on_disk)
+                .is_none()
+        );
+        let whole = FastCommits::new(vec![raw(160)])
+            .inode(12, &on_disk)
+            .unwrap();
+        assert_eq!((whole[0], whole[159], whole[160]), (0, 0, 0xff));
     }
 
     #[test]
