@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub mod check;
 pub mod ext;
+pub mod ntfs;
 
 /// A read-only view of one filesystem by node id.
 ///

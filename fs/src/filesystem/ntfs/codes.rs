@@ -1,0 +1,17 @@
+//! Every code that the NTFS reader can report.
+
+use crate::error::Code;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub const $name: Code = Code::new($text);)*
+
+        /// All of them.
+        pub const ALL: &[Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    /// A run list that makes no sense: a cut field, an overflow, a run outside of the volume.
+    RUN_LIST = "ntfs.run_list";
+}
