@@ -14,4 +14,12 @@ macro_rules! codes {
 codes! {
     /// A run list that makes no sense: a cut field, an overflow, a run outside of the volume.
     RUN_LIST = "ntfs.run_list";
+    /// One file in more pieces than are kept in memory.
+    RUN_COUNT = "ntfs.run_list.count";
+    /// An update sequence that does not fit: a structure of which only a part was written.
+    FIXUP = "ntfs.fixup";
+    /// A record of the `$MFT` whose header makes no sense.
+    RECORD = "ntfs.record";
+    /// An attribute whose header makes no sense.
+    ATTRIBUTE = "ntfs.attribute";
 }
