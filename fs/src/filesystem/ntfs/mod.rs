@@ -4,8 +4,15 @@
 //! MS-FSCC, MS-DTYP, MS-XCA) and checked against ntfs-3g; each file names the part it reads.
 
 pub mod attribute;
+pub mod attribute_list;
+pub mod boot;
 pub mod codes;
+pub mod content;
+pub mod disk;
+pub mod file;
 pub mod fixup;
+pub mod mft;
 pub mod record;
 pub mod reference;
 pub mod run_list;
+pub mod stream;
