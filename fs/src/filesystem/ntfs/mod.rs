@@ -5,3 +5,13 @@
 
 pub mod codes;
 pub mod run_list;
+pub mod file_name;
+pub mod fixup;
+pub mod reference;
+pub mod standard_information;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod upcase;
+mod upcase_table;
+pub mod utf16;
