@@ -18,4 +18,12 @@ codes! {
     STANDARD_INFORMATION = "ntfs.standard_information";
     /// A `$FILE_NAME` attribute that is cut or of no known namespace.
     FILE_NAME = "ntfs.file_name";
+    /// One file in more pieces than are kept in memory.
+    RUN_COUNT = "ntfs.run_list.count";
+    /// An update sequence that does not fit: a structure of which only a part was written.
+    FIXUP = "ntfs.fixup";
+    /// A record of the `$MFT` whose header makes no sense.
+    RECORD = "ntfs.record";
+    /// An attribute whose header makes no sense.
+    ATTRIBUTE = "ntfs.attribute";
 }

@@ -133,9 +133,10 @@ mod tests {
     /// Names of one file that ntfs-3g made: `f` and `second` in record 65.
     const OF_NTFS_3G: [&str; 2] = [
         "41000000000002007df0802ad379dd017df0802ad379dd017df0802ad379dd017df0802ad379dd01 \
-        08000000000000000000000000000000200000000000000001006600", 
+        08000000000000000000000000000000200000000000000001006600",
         "41000000000002007df0802ad379dd018716a8bfa67bdd0170ff802ad379dd0101802a1aee26d7fe \
-        08000000000000000100000000000000200000000000000006007300650063006f006e006400"];
+        08000000000000000100000000000000200000000000000006007300650063006f006e006400",
+    ];
 
     #[test]
     fn names_of_one_file() {
@@ -143,8 +144,14 @@ mod tests {
             let value = bytes(hex);
             let name = FileName::parse(&value, 0).unwrap();
             assert_eq!(name.wtf8(), expected);
-            assert_eq!((name.parent.record(), name.namespace), (65, Namespace::Posix));
-            assert_eq!((name.flags, name.kind()), (flags::ARCHIVE, Some(FileKind::File)));
+            assert_eq!(
+                (name.parent.record(), name.namespace),
+                (65, Namespace::Posix)
+            );
+            assert_eq!(
+                (name.flags, name.kind()),
+                (flags::ARCHIVE, Some(FileKind::File))
+            );
             assert_eq!(name.created.seconds, 1_795_277_574);
         }
     }
@@ -161,7 +168,11 @@ mod tests {
             (0x24, None),
         ] {
             value[0x38..0x3c].copy_from_slice(&u32::to_le_bytes(flags));
-            assert_eq!(FileName::parse(&value, 0).unwrap().kind(), kind, "{flags:#x}");
+            assert_eq!(
+                FileName::parse(&value, 0).unwrap().kind(),
+                kind,
+                "{flags:#x}"
+            );
         }
     }
 

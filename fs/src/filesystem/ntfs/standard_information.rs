@@ -135,8 +135,7 @@ mod tests {
     use crate::filesystem::ntfs::testing::bytes;
 
     /// Of a file that ntfs-3g made: accessed in 1336, changed on 2026-11-24 (`ntfsinfo`, `stat`).
-    const OF_NTFS_3G: &str = 
-        "7df0802ad379dd018716a8bfa67bdd01fa05812ad379dd0101802a1aee26d7fe2000000000000000 \
+    const OF_NTFS_3G: &str = "7df0802ad379dd018716a8bfa67bdd01fa05812ad379dd0101802a1aee26d7fe2000000000000000 \
         0000000000000000";
 
     #[test]

@@ -5,6 +5,6 @@ pub(super) fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
     let pairs = digits.chunks_exact(2);
     pairs
-        .map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap())
+        .map(|pair| u8::try_from((pair[0] << 4) | pair[1]).unwrap())
         .collect()
 }

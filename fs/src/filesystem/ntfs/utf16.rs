@@ -90,7 +90,10 @@ mod tests {
             (&[0xd800], b"\xed\xa0\x80"),
             (&[0xdbff, 0x41], b"\xed\xaf\xbfA"),
             (&[0xdfff, 0xd800], b"\xed\xbf\xbf\xed\xa0\x80"),
-            (&[0xd800, 0xd83d, 0xde00, 0xdc00], b"\xed\xa0\x80\xf0\x9f\x98\x80\xed\xb0\x80"),
+            (
+                &[0xd800, 0xd83d, 0xde00, 0xdc00],
+                b"\xed\xa0\x80\xf0\x9f\x98\x80\xed\xb0\x80",
+            ),
             (&[0, 0xffff, 0xfeff], b"\0\xef\xbf\xbf\xef\xbb\xbf"),
         ];
         for (units, wtf8) in cases {
