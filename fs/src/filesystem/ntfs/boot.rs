@@ -264,7 +264,7 @@ mod tests {
         let (boot, note) = BootSector::read(&Memory::new(disk.clone())).unwrap();
         assert_eq!(boot.mft_lcn, 4);
         assert_eq!(note.unwrap().code, codes::BOOT_COPY);
-        disk.extend([0; 512]);
+        disk.extend([0; 8192]);
         assert!(BootSector::find_copy(&Memory::new(disk.clone())).is_none());
         let size = disk.len();
         disk[size - 512..].copy_from_slice(&raw());

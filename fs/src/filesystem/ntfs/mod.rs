@@ -10,9 +10,17 @@ pub mod codes;
 pub mod content;
 pub mod disk;
 pub mod file;
+pub mod file_name;
 pub mod fixup;
 pub mod mft;
 pub mod record;
 pub mod reference;
 pub mod run_list;
+pub mod standard_information;
 pub mod stream;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod upcase;
+mod upcase_table;
+pub mod utf16;
