@@ -14,4 +14,34 @@ macro_rules! codes {
 codes! {
     /// A run list that makes no sense: a cut field, an overflow, a run outside of the volume.
     RUN_LIST = "ntfs.run_list";
+    /// A `$STANDARD_INFORMATION` attribute that is too short.
+    STANDARD_INFORMATION = "ntfs.standard_information";
+    /// A `$FILE_NAME` attribute that is cut or of no known namespace.
+    FILE_NAME = "ntfs.file_name";
+    /// One file in more pieces than are kept in memory.
+    RUN_COUNT = "ntfs.run_list.count";
+    /// An update sequence that does not fit: a structure of which only a part was written.
+    FIXUP = "ntfs.fixup";
+    /// A boot sector whose fields make no sense.
+    BOOT = "ntfs.boot";
+    /// The boot sector is damaged and its copy is used.
+    BOOT_COPY = "ntfs.boot.copy";
+    /// Bytes behind the end of an image that was cut short.
+    VOLUME_SIZE = "ntfs.volume.size";
+    /// A record of the `$MFT` is damaged and its copy in the `$MFTMirr` is used.
+    MIRROR = "ntfs.mirror";
+    /// A reference to a record that is another file's by now, or nobody's.
+    STALE_REFERENCE = "ntfs.reference.stale";
+    /// A list of attributes that makes no sense.
+    ATTRIBUTE_LIST = "ntfs.attribute_list";
+    /// A part of a file that the list of attributes names and that is not there.
+    MISSING_PIECE = "ntfs.attribute_list.missing";
+    /// A stream whose sizes and pieces contradict each other.
+    STREAM = "ntfs.stream";
+    /// A value that is longer than it can be.
+    VALUE_SIZE = "ntfs.value.size";
+    /// A record of the `$MFT` whose header makes no sense.
+    RECORD = "ntfs.record";
+    /// An attribute whose header makes no sense.
+    ATTRIBUTE = "ntfs.attribute";
 }

@@ -3,6 +3,25 @@
 //! Written from the public descriptions of the format (the documentation of the Linux-NTFS project,
 //! MS-FSCC, MS-DTYP, MS-XCA) and checked against ntfs-3g; each file names the part it reads.
 
+pub mod attribute;
+pub mod attribute_list;
+pub mod boot;
 pub mod codec;
 pub mod codes;
+pub mod content;
+pub mod disk;
+pub mod file;
+pub mod file_name;
+pub mod fixup;
+pub mod mft;
+pub mod record;
+pub mod reference;
 pub mod run_list;
+pub mod standard_information;
+pub mod stream;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod upcase;
+mod upcase_table;
+pub mod utf16;
