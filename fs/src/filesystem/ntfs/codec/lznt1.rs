@@ -151,8 +151,9 @@ mod tests {
         let packed = b"\x38\xb0\x88\x46\x23\x20\x00\x20\x47\x20\x41\x00\x10\xa2\x47\x01\xa0\x45\x20\x44\
             \x00\x08\x45\x01\x50\x79\x00\xc0\x45\x20\x05\x24\x13\x88\x05\xb4\x02\x4a\x44\xef\x03\x58\x02\
             \x8c\x09\x16\x01\x48\x45\x00\xbe\x00\x9e\x00\x04\x01\x18\x90\x00";
-        let text = "F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D E E F# D E F# \
-            G F# D E F# G F# E D E A F# F# G A A G F# E D D E F# E D D\0";
+        let first = "F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D ";
+        let second = "E E F# D E F# G F# D E F# G F# E D E A F# F# G A A G F# E D D E F# E D D\0";
+        let text = [first, second].concat();
         let mut expected = text.as_bytes().to_vec();
         expected.resize(CHUNK_LEN, 0);
         assert_eq!(unpack(packed, CHUNK_LEN), Ok(expected));
