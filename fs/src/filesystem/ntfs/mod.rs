@@ -5,8 +5,11 @@
 
 pub mod attribute;
 pub mod codes;
+pub mod directory;
 pub mod file_name;
 pub mod fixup;
+pub mod index;
+pub mod rebuild;
 pub mod record;
 pub mod reference;
 pub mod run_list;
