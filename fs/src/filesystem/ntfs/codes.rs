@@ -38,6 +38,14 @@ codes! {
     MISSING_PIECE = "ntfs.attribute_list.missing";
     /// A stream whose sizes and pieces contradict each other.
     STREAM = "ntfs.stream";
+    /// Content that only a key can read (EFS).
+    ENCRYPTED = "ntfs.encrypted";
+    /// Content that is compressed.
+    COMPRESSED = "ntfs.compressed";
+    /// The table by which names are compared cannot be read.
+    UPCASE = "ntfs.upcase";
+    /// What the volume says about itself cannot be read.
+    VOLUME = "ntfs.volume";
     /// A value that is longer than it can be.
     VALUE_SIZE = "ntfs.value.size";
     /// A record of the `$MFT` whose header makes no sense.
