@@ -52,4 +52,30 @@ codes! {
     RECORD = "ntfs.record";
     /// An attribute whose header makes no sense.
     ATTRIBUTE = "ntfs.attribute";
+    /// A reparse point whose header makes no sense.
+    REPARSE = "ntfs.reparse";
+    /// A link, or a special file of the NFS server, whose reparse data makes no sense.
+    REPARSE_LINK = "ntfs.reparse.link";
+    /// Content that is kept elsewhere: deduplicated, in the cloud, on tape.
+    REPARSE_CONTENT = "ntfs.reparse.content";
+    /// Content behind a reparse tag that is not known.
+    REPARSE_TAG = "ntfs.reparse.tag";
+    /// A link as Interix and ntfs-3g write it whose target makes no sense.
+    INTERIX = "ntfs.interix";
+    /// Extended attributes of OS/2 or WSL that make no sense.
+    EA = "ntfs.ea";
+    /// A security descriptor that makes no sense.
+    SECURITY_DESCRIPTOR = "ntfs.security_descriptor";
+    /// The store of security descriptors is damaged, or lacks one that a file names.
+    SECURE = "ntfs.secure";
+    /// The volume's version and flags make no sense.
+    VOLUME_INFORMATION = "ntfs.volume_information";
+    /// The volume is marked dirty. A remark, not damage.
+    VOLUME_DIRTY = "ntfs.volume.dirty";
+    /// The log was not closed; its changes are not replayed. A remark, not damage.
+    LOG_OPEN = "ntfs.log.open";
+    /// The log makes no sense, so that nobody can tell whether changes are missing.
+    LOG_DAMAGED = "ntfs.log.damaged";
+    /// Windows sleeps and keeps changes in memory. A remark, not damage.
+    HIBERNATED = "ntfs.hibernated";
 }

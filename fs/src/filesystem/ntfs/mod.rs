@@ -8,16 +8,27 @@ pub mod attribute_list;
 pub mod boot;
 pub mod codes;
 pub mod content;
+pub mod descriptor;
 pub mod disk;
+pub mod ea;
 pub mod file;
 pub mod file_name;
 mod filesystem;
 pub mod fixup;
+pub mod hibernation;
+pub mod interix;
+pub mod link_target;
+pub mod log_file;
 pub mod mft;
 mod node;
+pub mod object_id;
 pub mod record;
 pub mod reference;
+pub mod reparse;
+pub mod restart_page;
 pub mod run_list;
+pub mod secure;
+pub mod sid;
 pub mod standard_information;
 pub mod stream;
 #[cfg(test)]
@@ -79,3 +90,4 @@ impl FilesystemDriver for Ntfs {
         Ok(Arc::new(filesystem))
     }
 }
+pub mod volume_information;
