@@ -164,7 +164,7 @@ impl NtfsFilesystem {
         file.each(&is_named_data, &mut |attribute| match attribute {
             Ok(attribute) if attribute.name == exact => found = true,
             Ok(attribute) => {
-                let stored: Vec<u16> = utf16::units(attribute.name).collect();
+                let stored = utf16::units_of(attribute.name);
                 if folded.is_none() && self.upcase.same(&stored, &units) {
                     folded = Some(attribute.name.to_vec());
                 }
