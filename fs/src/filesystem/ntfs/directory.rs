@@ -15,6 +15,7 @@
 use super::codes;
 use super::file_name::{FileName, Namespace};
 use super::index::{Index, Item};
+use super::mft;
 use super::rebuild::{Parents, Records, fault_of};
 use super::reference::FileReference;
 use super::upcase::UpCase;
@@ -27,11 +28,6 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
-
-/// Record of the root directory.
-pub const ROOT_RECORD: u64 = 5;
-/// Records below this one are the volume's own files (`$MFT` to `$Extend`, and spare ones).
-pub const USER_RECORDS_FROM: u64 = 24;
 
 /// Cursors from here on count names that the index does not have.
 const REBUILT_FROM: u64 = 1 << 62;
@@ -324,8 +320,8 @@ impl Directory {
     /// Whether an entry is the root's own `.`, or one of the volume's own files in the root.
     fn is_hidden(&self, name: &FileName<'_>, reference: FileReference) -> bool {
         let own_dot = reference.record() == self.own.record() && name.name == [b'.', 0];
-        let in_root = self.own.record() == ROOT_RECORD;
-        own_dot || (in_root && reference.record() < USER_RECORDS_FROM)
+        let in_root = self.own.record() == mft::ROOT;
+        own_dot || (in_root && reference.record() < mft::FIRST_USER_RECORD)
     }
 
     /// The names that files have in this directory and that its index does not have.

@@ -6,6 +6,7 @@
 pub mod attribute;
 pub mod attribute_list;
 pub mod boot;
+pub mod codec;
 pub mod codes;
 pub mod content;
 pub mod descriptor;
