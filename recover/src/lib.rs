@@ -8,6 +8,7 @@ pub mod fstab;
 pub mod guest;
 pub mod listing;
 pub mod point;
+pub mod registry;
 pub mod shown;
 #[cfg(test)]
 mod testing;
