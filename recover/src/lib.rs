@@ -4,6 +4,7 @@ pub mod address;
 pub mod check;
 pub mod copy;
 pub mod error;
+mod folders;
 pub mod fstab;
 pub mod guest;
 pub mod listing;
@@ -15,6 +16,7 @@ mod testing;
 pub mod view;
 pub mod volumes;
 pub mod walk;
+pub mod windows;
 
 pub use error::{Error, Result};
 pub use listing::{Listing, ListingEntry};
