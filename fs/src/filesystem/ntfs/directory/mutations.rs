@@ -31,7 +31,7 @@ fn sample(last: u64) -> Made {
         keys.extend(names.iter().map(|name| (reference, name.clone())));
     }
     let upcase = UpCase::default();
-    let units = |key: &[u8]| units_of(FileName::parse(key, 0).unwrap().name);
+    let units = |key: &[u8]| utf16::units_of(FileName::parse(key, 0).unwrap().name);
     keys.sort_by(|(_, a), (_, b)| upcase.compare(&units(a), &units(b)));
     made.index(&keys);
     made
