@@ -2,8 +2,7 @@
 //!
 //! A file with a long and a short name has two entries; the short one (namespace `Dos`) is found and not
 //! listed. An entry leads to a file only while its reference fits: one that names a file which has been
-//! deleted since is damage, never the file that has the record now. The volume's own files are not
-//! listed in the root; they are found by name.
+//! deleted since is damage, never the file that has the record now.
 //!
 //! Where damage may have cost names, the listing goes on with what the files themselves say
 //! ([`super::rebuild`]), after a [`Found::Damaged`] with [`codes::DIRECTORY_REBUILT`].
@@ -64,6 +63,8 @@ pub struct Listed<'a> {
     pub kind: Option<FileKind>,
     /// Where to go on after it.
     pub next: DirCursor,
+    /// Whether it is one of the volume's own files, in the root.
+    pub hidden: bool,
 }
 
 /// What a listing is made of.
@@ -127,7 +128,7 @@ impl Directory {
                     at,
                     next,
                 } => {
-                    if self.is_hidden(&name, reference) {
+                    if self.is_own_dot(&name, reference) {
                         return ControlFlow::Continue(());
                     }
                     let wtf8 = name.wtf8();
@@ -147,6 +148,7 @@ impl Directory {
                         reference,
                         kind: name.kind(),
                         next: DirCursor(if lost { next | LOST } else { next }),
+                        hidden: self.is_hidden(reference),
                     }))
                 }
                 Seen::Damaged { fault, lost: names } => {
@@ -370,11 +372,14 @@ impl Directory {
         parent.record() == self.own.record() && parent.fits(self.own.sequence())
     }
 
-    /// Whether an entry is the root's own `.`, or one of the volume's own files in the root.
-    fn is_hidden(&self, name: &FileName<'_>, reference: FileReference) -> bool {
-        let own_dot = reference.record() == self.own.record() && name.name == [b'.', 0];
-        let in_root = self.own.record() == mft::ROOT;
-        own_dot || (in_root && reference.record() < mft::FIRST_USER_RECORD)
+    /// Whether an entry is the root's own `.`.
+    fn is_own_dot(&self, name: &FileName<'_>, reference: FileReference) -> bool {
+        reference.record() == self.own.record() && name.name == [b'.', 0]
+    }
+
+    /// Whether an entry is one of the volume's own files.
+    const fn is_hidden(&self, reference: FileReference) -> bool {
+        self.own.record() == mft::ROOT && reference.record() < mft::FIRST_USER_RECORD
     }
 
     /// The names that files have in this directory and that its index does not have.
@@ -396,7 +401,7 @@ impl Directory {
         for (ordinal, child) in (0_u64..).zip(children).skip(skipped) {
             let (mut names, mut has_long) = (Vec::new(), false);
             let read = records.names(child, &mut |reference, name| {
-                let wanted = self.is_meant(name.parent) && !self.is_hidden(name, reference);
+                let wanted = self.is_meant(name.parent) && !self.is_own_dot(name, reference);
                 has_long |= wanted && name.namespace == Namespace::Win32;
                 if wanted && !listed.contains(&entry_hash(reference, name.name)) {
                     names.push((name.wtf8(), reference, name.kind(), name.namespace));
@@ -421,6 +426,7 @@ impl Directory {
                     reference,
                     kind,
                     next: DirCursor(next),
+                    hidden: self.is_hidden(reference),
                 }))?;
             }
         }

@@ -210,7 +210,7 @@ fn a_record_that_cannot_be_read_keeps_its_name() {
 }
 
 #[test]
-fn the_volume_s_own_files_are_found_in_the_root_and_not_listed() {
+fn the_volume_s_own_files_are_marked_in_the_root() {
     let root_reference = 5 | 5 << 48;
     let key = |name: &str| file_name(root_reference, 3, &units(name));
     let mut made = Made::of(&posix(3));
@@ -224,8 +224,15 @@ fn the_volume_s_own_files_are_found_in_the_root_and_not_listed() {
     made.volume.files.insert(64, (7, vec![key("mine")]));
     let index = made.open().map_err(|error| fault_of(&error));
     let directory = Directory::new(FileReference::new(root_reference), false, index);
-    let (entries, _) = list(&directory, &made, usize::MAX);
-    assert_eq!(entries, [(b"mine".to_vec(), 64)]);
+    let mut entries = Vec::new();
+    directory.read(&made.volume, DirCursor::default(), &mut |found| {
+        let Found::Entry(listed) = found else {
+            panic!("{found:?}");
+        };
+        entries.push((listed.reference.record(), listed.hidden));
+        ControlFlow::Continue(())
+    });
+    assert_eq!(entries, [(0, true), (64, false)], "and no dot");
     let hit = directory.find(&made.volume, b"$mft").unwrap().unwrap();
     assert_eq!(hit.reference.record(), 0);
 }
