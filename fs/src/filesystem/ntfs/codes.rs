@@ -94,4 +94,14 @@ codes! {
     LOG_DAMAGED = "ntfs.log.damaged";
     /// Windows sleeps and keeps changes in memory. A remark, not damage.
     HIBERNATED = "ntfs.hibernated";
+    /// A compression unit that does not give its bytes.
+    COMPRESSED_UNIT = "ntfs.compressed.unit";
+    /// A compressed stream of a sort that is not read.
+    COMPRESSED = "ntfs.compressed";
+    /// The reparse data or the table of chunks of a file of the Windows Overlay Filter makes no sense.
+    WOF = "ntfs.wof";
+    /// A chunk of a file of the Windows Overlay Filter that does not give its bytes.
+    WOF_CHUNK = "ntfs.wof.chunk";
+    /// Content that the Windows Overlay Filter keeps in a WIM archive, or in a way that is not known.
+    WOF_PROVIDER = "ntfs.wof.provider";
 }
