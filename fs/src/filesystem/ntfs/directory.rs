@@ -20,7 +20,7 @@ use super::rebuild::{Parents, Records, fault_of};
 use super::reference::FileReference;
 use super::upcase::UpCase;
 use super::utf16;
-use crate::bytes::{get_le_u16, len_u64};
+use crate::bytes::len_u64;
 use crate::error::{Error, Fault, Result};
 use crate::filesystem::DirCursor;
 use crate::node::FileKind;
@@ -61,6 +61,8 @@ pub struct Listed<'a> {
     pub kind: Option<FileKind>,
     /// Where to go on after it.
     pub next: DirCursor,
+    /// Whether it is one of the volume's own files, in the root.
+    pub hidden: bool,
 }
 
 /// What a listing is made of.
@@ -124,7 +126,7 @@ impl Directory {
                     at,
                     next,
                 } => {
-                    if self.is_hidden(&name, reference) || is_short_twin(records, &name, reference)
+                    if self.is_own_dot(&name, reference) || is_short_twin(records, &name, reference)
                     {
                         return ControlFlow::Continue(());
                     }
@@ -137,6 +139,7 @@ impl Directory {
                         reference,
                         kind: name.kind(),
                         next: DirCursor(if lost { next | LOST } else { next }),
+                        hidden: self.is_hidden(reference),
                     }))
                 }
                 Seen::Damaged { fault, lost: names } => {
@@ -190,7 +193,7 @@ impl Directory {
         let index = self.index.as_ref().map_err(Clone::clone)?;
         index.search(&mut |entry| {
             let name = FileName::parse_words(entry.key)?;
-            let units = units_of(name.name);
+            let units = utf16::units_of(name.name);
             search.consider(&name, &units, entry.reference());
             Ok(search.upcase.compare(&units, search.wanted))
         })?;
@@ -219,7 +222,7 @@ impl Directory {
                     at,
                     ..
                 } => {
-                    let units = units_of(name.name);
+                    let units = utf16::units_of(name.name);
                     if hashes.len() <= KNOWN_COUNT_MAX {
                         hashes.push(folded_hash(search.upcase, &units));
                     }
@@ -265,7 +268,7 @@ impl Directory {
         for child in parents.children(self.own.record()) {
             let read = records.names(child, &mut |reference, name| {
                 if name.parent == self.own {
-                    search.consider(name, &units_of(name.name), reference);
+                    search.consider(name, &utf16::units_of(name.name), reference);
                 }
             });
             is_complete &= read.is_ok();
@@ -317,11 +320,14 @@ impl Directory {
         })
     }
 
-    /// Whether an entry is the root's own `.`, or one of the volume's own files in the root.
-    fn is_hidden(&self, name: &FileName<'_>, reference: FileReference) -> bool {
-        let own_dot = reference.record() == self.own.record() && name.name == [b'.', 0];
-        let in_root = self.own.record() == mft::ROOT;
-        own_dot || (in_root && reference.record() < mft::FIRST_USER_RECORD)
+    /// Whether an entry is the root's own `.`.
+    fn is_own_dot(&self, name: &FileName<'_>, reference: FileReference) -> bool {
+        reference.record() == self.own.record() && name.name == [b'.', 0]
+    }
+
+    /// Whether an entry is one of the volume's own files.
+    const fn is_hidden(&self, reference: FileReference) -> bool {
+        self.own.record() == mft::ROOT && reference.record() < mft::FIRST_USER_RECORD
     }
 
     /// The names that files have in this directory and that its index does not have.
@@ -343,7 +349,7 @@ impl Directory {
         for (ordinal, child) in (0_u64..).zip(children).skip(skipped) {
             let mut names = Vec::new();
             let read = records.names(child, &mut |reference, name| {
-                let wanted = name.parent == self.own && !self.is_hidden(name, reference);
+                let wanted = name.parent == self.own && !self.is_own_dot(name, reference);
                 if wanted && !listed.contains(&entry_hash(reference, name.name)) {
                     names.push((name.wtf8(), reference, name.kind(), name.namespace));
                 }
@@ -368,6 +374,7 @@ impl Directory {
                     reference,
                     kind,
                     next: DirCursor(next),
+                    hidden: self.is_hidden(reference),
                 }))?;
             }
         }
@@ -493,11 +500,6 @@ fn stale(name: &[u8], reference: FileReference, at: u64) -> Fault {
         name.escape_ascii()
     );
     Fault::new(codes::DIRECTORY_STALE, at, detail)
-}
-
-fn units_of(name: &[u8]) -> Vec<u16> {
-    let units = name.chunks_exact(2);
-    units.map(|unit| get_le_u16(unit, 0).unwrap_or(0)).collect()
 }
 
 fn entry_hash(reference: FileReference, name: &[u8]) -> u64 {
