@@ -1,10 +1,16 @@
 //! Compressed streams of NTFS: units of every sort and size, holes, ends, and damage.
 
+use flr_fs::filesystem::ntfs::Ntfs;
+use flr_fs::filesystem::ntfs::attribute::AttributeFlags;
 use flr_fs::filesystem::ntfs::{codes, compressed};
-use flr_fs::source::{ReadRequest, SegmentKind};
-use flr_fs::{ByteSource, Error};
+use flr_fs::format::FilesystemDriver;
+use flr_fs::source::{Memory, ReadRequest, SegmentKind};
+use flr_fs::{ByteSource, Error, OpenContext, RawName, StreamName};
+use flr_tests::Golden;
 use flr_tests::compressed_stream::{Made, UNIT};
+use flr_tests::content::sha256;
 use flr_tests::fuzz::mutate::Random;
+use flr_tests::image::image_bytes;
 use flr_tests::vectors::vectors;
 use std::sync::Arc;
 
@@ -230,11 +236,57 @@ fn units_of_other_sizes_are_refused_by_name() {
         let stream = Arc::new(made.stream(&disk, unit));
         assert_eq!(compressed::open(&disk, &stream).is_ok(), works);
     }
+    let made = Made::new(4096, false);
+    let disk = Arc::new(made.disk());
+    let mut stream = made.stream(&disk, UNIT);
+    stream.flags = AttributeFlags::new(2);
+    let error = compressed::open(&disk, &Arc::new(stream)).unwrap_err();
+    assert_eq!(error.code(), codes::COMPRESSED);
     for (cluster_size, unit) in [(4096, 0), (4096, 9), (65_536, 5), (4096, 64), (4096, 255)] {
         let made = Made::new(cluster_size, false);
         let disk = Arc::new(made.disk());
         let stream = Arc::new(made.stream(&disk, unit));
         let error = compressed::open(&disk, &stream).unwrap_err();
         assert_eq!(error.code(), codes::COMPRESSED, "{cluster_size} {unit}");
+    }
+}
+
+/// Volumes that ntfs-3g wrote, against what it read from them.
+#[test]
+fn what_ntfs_3g_compressed_comes_back() {
+    for name in ["ntfs-lznt1", "ntfs-lznt1-512"] {
+        let volume: Arc<dyn ByteSource> = Arc::new(Memory::new(image_bytes(name)));
+        let filesystem = Ntfs.open(&[volume], &OpenContext::default()).unwrap();
+        let (mut files, mut packed) = (0, 0);
+        for (path, node) in &Golden::load(name).nodes {
+            let parts = path
+                .split(|byte| *byte == b'/')
+                .filter(|part| !part.is_empty());
+            let id = parts.fold(filesystem.root(), |dir, part| {
+                let found = filesystem.lookup(dir, RawName::new(part)).unwrap();
+                found.expect("an entry").node
+            });
+            let main = node.sha256.iter().map(|sum| (StreamName::Main, sum));
+            let named = node.streams.iter().flatten().filter_map(|(name, stream)| {
+                Some((StreamName::Named(name.as_bytes()), stream.sha256.as_ref()?))
+            });
+            for (stream, sum) in main.chain(named) {
+                let source = filesystem.open(id, stream).unwrap();
+                let all = [(0, source.size())];
+                assert_eq!(
+                    sha256(source.as_ref(), &all).as_ref().unwrap(),
+                    sum,
+                    "{name} {path:?}"
+                );
+                files += 1;
+                let is_packed = |at| {
+                    let segment = source.segment_at(at..source.size()).unwrap();
+                    segment.kind == SegmentKind::Opaque
+                };
+                packed += usize::from(source.size() > 0 && is_packed(0));
+            }
+        }
+        println!("{name}: {files} streams, {packed} of them begin compressed");
+        assert!(files >= 10 && packed >= 5, "{name}: {files} {packed}");
     }
 }

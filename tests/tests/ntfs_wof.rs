@@ -40,12 +40,18 @@ fn streams_come_back_however_they_are_read() {
     let mut random = Random::new(2);
     for (algorithm, vector) in streams() {
         let source = open(algorithm, &vector.packed, vector.plain.len()).unwrap();
-        assert!(read(&source, 0, vector.plain.len()).unwrap() == vector.plain, "{algorithm:?}");
+        assert!(
+            read(&source, 0, vector.plain.len()).unwrap() == vector.plain,
+            "{algorithm:?}"
+        );
         for _ in 0..100 {
             let from = random.below(vector.plain.len());
             let len = random.below(70_000).min(vector.plain.len() - from);
             let part = read(&source, from, len).unwrap();
-            assert!(part == vector.plain[from..from + len], "{algorithm:?}: {len} bytes at {from}");
+            assert!(
+                part == vector.plain[from..from + len],
+                "{algorithm:?}: {len} bytes at {from}"
+            );
         }
         assert!(read(&source, vector.plain.len() - 1, 2).is_err());
     }
@@ -55,7 +61,8 @@ fn streams_come_back_however_they_are_read() {
 #[test]
 fn the_table_is_as_wide_as_the_file_needs() {
     let chunk = vectors("lzx").into_iter();
-    let mut chunks = chunk.filter(|vector| vector.plain.len() == 32_768 && vector.content == "zeros");
+    let mut chunks =
+        chunk.filter(|vector| vector.plain.len() == 32_768 && vector.content == "zeros");
     let chunk = chunks.next().unwrap().packed;
     for (size, width) in [(1_u64 << 32, 8), ((1 << 32) + 1, 8), ((1 << 32) - 1, 4)] {
         let count = usize::try_from(size.div_ceil(32_768)).unwrap();
@@ -74,7 +81,11 @@ fn the_table_is_as_wide_as_the_file_needs() {
         let mut buf = vec![1; 100_000];
         let end = size - 100_000;
         source.read_at(end, &mut buf).unwrap();
-        assert!(buf[..100_000 - last.min(100_000)].iter().all(|byte| *byte == 0));
+        assert!(
+            buf[..100_000 - last.min(100_000)]
+                .iter()
+                .all(|byte| *byte == 0)
+        );
         assert_eq!(buf.last(), Some(&7));
         source.read_at(1 << 31, &mut buf).unwrap();
         assert!(buf.iter().all(|byte| *byte == 0));
@@ -103,7 +114,12 @@ fn a_bad_table_or_chunk_is_an_error_of_its_chunks() {
         let error = open(algorithm, &vector.packed[..table - 1], size).unwrap_err();
         assert_eq!(error.code(), codes::WOF);
         // The second chunk begins behind the end, before the first, or leaves the first too long.
-        for entry in [u32::MAX, 0, u32::try_from(vector.packed.len()).unwrap(), 1 << 31] {
+        for entry in [
+            u32::MAX,
+            0,
+            u32::try_from(vector.packed.len()).unwrap(),
+            1 << 31,
+        ] {
             let mut packed = vector.packed.clone();
             packed[..4].copy_from_slice(&entry.to_le_bytes());
             let source = open(algorithm, &packed, size).unwrap();
@@ -131,7 +147,10 @@ fn providers_and_algorithms_that_are_not_known_are_named() {
         (error.code(), error.to_string())
     };
     let (code, text) = refused(&reparse_data(1, 1, 1, 0));
-    assert!(code == codes::WOF_PROVIDER && text.contains("WIM"), "{text}");
+    assert!(
+        code == codes::WOF_PROVIDER && text.contains("WIM"),
+        "{text}"
+    );
     for words in [(1, 3, 1, 0), (2, 2, 1, 0), (1, 2, 2, 0), (1, 2, 1, 4)] {
         let (code, _) = refused(&reparse_data(words.0, words.1, words.2, words.3));
         assert_eq!(code, codes::WOF_PROVIDER, "{words:?}");
@@ -139,5 +158,8 @@ fn providers_and_algorithms_that_are_not_known_are_named() {
     for len in [0, 7, 15] {
         assert_eq!(refused(&reparse_data(1, 2, 1, 0)[..len]).0, codes::WOF);
     }
-    assert_eq!(Algorithm::parse(&reparse_data(1, 2, 1, 1), 0).unwrap(), Algorithm::Lzx);
+    assert_eq!(
+        Algorithm::parse(&reparse_data(1, 2, 1, 1), 0).unwrap(),
+        Algorithm::Lzx
+    );
 }

@@ -30,7 +30,10 @@ fn run(format: &str, input: &[u8]) {
 fn seeds(format: &str) -> Vec<Vec<u8>> {
     let mut all = vectors(format);
     all.sort_by_key(|vector| vector.packed.len());
-    let small = all.into_iter().filter(|vector| !vector.plain.is_empty()).take(24);
+    let small = all
+        .into_iter()
+        .filter(|vector| !vector.plain.is_empty())
+        .take(24);
     small
         .map(|vector| {
             let len = u16::try_from(vector.plain.len() - 1).expect("at most 64 KiB");
@@ -102,7 +105,10 @@ pub fn wof(input: &[u8]) {
         let mut part = vec![0; whole.len() / 2];
         let half = source.read_at(start, &mut part);
         assert!(part.is_empty() || read.is_ok() == half.is_ok());
-        assert!(read.is_err() || whole[..part.len()] == part[..], "a part is not like the whole");
+        assert!(
+            read.is_err() || whole[..part.len()] == part[..],
+            "a part is not like the whole"
+        );
     }
     read::reached_if(reached);
 }

@@ -38,7 +38,7 @@ codes! {
     STREAM = "ntfs.stream";
     /// Content that only a key can read (EFS).
     ENCRYPTED = "ntfs.encrypted";
-    /// Content that is compressed.
+    /// Content that is compressed in a way that is not read.
     COMPRESSED = "ntfs.compressed";
     /// The table by which names are compared cannot be read.
     UPCASE = "ntfs.upcase";
@@ -102,8 +102,6 @@ codes! {
     HIBERNATED = "ntfs.hibernated";
     /// A compression unit that does not give its bytes.
     COMPRESSED_UNIT = "ntfs.compressed.unit";
-    /// A compressed stream of a sort that is not read.
-    COMPRESSED = "ntfs.compressed";
     /// The reparse data or the table of chunks of a file of the Windows Overlay Filter makes no sense.
     WOF = "ntfs.wof";
     /// A chunk of a file of the Windows Overlay Filter that does not give its bytes.

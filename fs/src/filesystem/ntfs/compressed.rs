@@ -13,6 +13,7 @@
 //! Not supported: other methods than LZNT1, of which there is none, and units of more than 1 MiB.
 
 use super::codec::lznt1;
+use super::codes;
 use super::compression_unit::{Layout, Unit, Units};
 use super::disk::Disk;
 use super::stream::{Stream, Value};
@@ -27,6 +28,8 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// The method in the flags of an attribute.
+const LZNT1: u16 = 1;
 /// Stored bytes that are held at once, in bytes, by one call.
 const BATCH_LEN: usize = 1 << 20;
 /// Decompressed bytes kept of a stream, or one unit if that is longer.
@@ -37,8 +40,13 @@ const OPAQUE_UNITS_MAX: u64 = 64;
 /// The content of a compressed stream. The caller has seen to it that it is not encrypted.
 ///
 /// # Errors
-/// [`super::codes::COMPRESSED`] for units of a size that is not supported.
+/// [`codes::COMPRESSED`] for another method than LZNT1 or units of a size that is not supported.
 pub fn open(disk: &Arc<Disk>, stream: &Arc<Stream>) -> Result<Arc<dyn ByteSource>> {
+    let method = stream.flags.compression();
+    if method != LZNT1 {
+        let detail = format!("compression method {method}");
+        return Err(Error::unsupported(codes::COMPRESSED, stream.at, detail));
+    }
     Ok(match &stream.value {
         // What lies in the record is never compressed.
         Value::Resident(value) => Arc::new(Memory::new(Arc::clone(value))),
@@ -85,7 +93,7 @@ impl Compressed {
     /// A mapped stream of `disk`.
     ///
     /// # Errors
-    /// [`super::codes::COMPRESSED`].
+    /// [`codes::COMPRESSED`].
     pub fn new(disk: Arc<Disk>, stream: Arc<Stream>) -> Result<Self> {
         let units = Units::new(&disk, &stream)?;
         let unit_len = clamp_usize(units.unit_len(), usize::MAX);
