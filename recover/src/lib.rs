@@ -11,6 +11,7 @@ pub mod listing;
 pub mod point;
 pub mod registry;
 pub mod shown;
+pub mod streams;
 #[cfg(test)]
 mod testing;
 pub mod view;

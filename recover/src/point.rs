@@ -3,6 +3,7 @@
 use crate::address;
 use crate::error::{Error, Result};
 use crate::guest;
+use crate::streams;
 use crate::view::{Resolved, View};
 use crate::volumes::{self, Place};
 use crate::windows;
@@ -218,11 +219,22 @@ pub fn follow(
                 path: path.to_vec(),
             })
         };
-        let (opened, inside) =
+        let (mut opened, inside) =
             (point.select(view, &path)).map_err(|error| lost(error, None, &path))?;
-        let resolved = (opened.view.resolve(&inside, follow_last || !last))
-            .map_err(|error| lost(error, Some(&opened), &inside))?;
+        let mut is_stream = false;
+        let resolved = match resolve(&opened.view, &inside, follow_last || !last) {
+            Ok(Found::Node(resolved)) => resolved,
+            Ok(Found::Stream(view, resolved)) => {
+                opened.view = view;
+                is_stream = true;
+                resolved
+            }
+            Err(error) => return Err(lost(error, Some(&opened), &inside)),
+        };
         if last {
+            if is_stream {
+                locator = without_type(&locator);
+            }
             return Ok(Target {
                 point,
                 opened,
@@ -243,6 +255,31 @@ pub fn follow(
         point = Point::open_image(source, options);
         crossed = crossed.saturating_add(1);
     }
+}
+
+/// What a path leads to.
+enum Found {
+    /// A node of the view.
+    Node(Resolved),
+    /// A stream of a node, which is a file in a view of its own.
+    Stream(Arc<View>, Resolved),
+}
+
+fn resolve(view: &Arc<View>, path: &[u8], follow_last: bool) -> Result<Found> {
+    let missing = match view.resolve(path, follow_last) {
+        Ok(resolved) => return Ok(Found::Node(resolved)),
+        Err(error) => error,
+    };
+    match streams::resolve(view, path, &missing)? {
+        Some((view, resolved)) => Ok(Found::Stream(view, resolved)),
+        None => Err(missing),
+    }
+}
+
+/// The locator whose last path names a stream, without the type of that: what is copied is called so.
+fn without_type(locator: &address::Locator) -> address::Locator {
+    let path = locator.last().map_or(&b""[..], |(_, path)| path.as_bytes());
+    locator.with_path(std::ffi::OsStr::from_bytes(streams::without_type(path)))
 }
 
 /// The view and the path behind boundary number `index`, and whether it is the last one.

@@ -109,6 +109,32 @@ impl View {
         }
     }
 
+    /// The same view with one more filesystem, which no path leads to, and that one's root.
+    ///
+    /// # Errors
+    /// As [`View::join`].
+    pub(crate) fn with_node_of(&self, filesystem: Arc<dyn Filesystem>) -> Result<(Self, ViewNode)> {
+        let node = ViewNode {
+            filesystem: self.next_index()?,
+            node: filesystem.root(),
+        };
+        let mut filesystems = self.filesystems.clone();
+        filesystems.push(filesystem);
+        let view = Self {
+            filesystems,
+            root: self.root,
+            joins: self.joins.clone(),
+            listings: Cache::with_shards(LISTING_CACHE_BYTES, 1),
+            shows_hidden: self.shows_hidden,
+        };
+        Ok((view, node))
+    }
+
+    fn next_index(&self) -> Result<u16> {
+        u16::try_from(self.filesystems.len())
+            .map_err(|_| Error::TooDeep("more than 65535 filesystems in one view".into()))
+    }
+
     /// Joins `filesystem` at the directory `at`.
     ///
     /// # Errors
@@ -136,10 +162,8 @@ impl View {
         filesystem: Arc<dyn Filesystem>,
         node: NodeId,
     ) -> Result<()> {
-        let index = u16::try_from(self.filesystems.len())
-            .map_err(|_| Error::TooDeep("more than 65535 filesystems in one view".into()))?;
         let root = ViewNode {
-            filesystem: index,
+            filesystem: self.next_index()?,
             node,
         };
         self.filesystems.push(filesystem);

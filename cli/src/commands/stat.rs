@@ -177,6 +177,10 @@ fn print(
             ));
         }
     }
+    for stream in view.streams(resolved.node).unwrap_or_default() {
+        let name = for_terminal(&stream.name);
+        lines.push(format!(" Stream: {name} ({} bytes)", stream.size));
+    }
     lines.extend(extent_lines(extents, more));
     for line in lines {
         ctx.out.line(&line)?;

@@ -71,6 +71,11 @@ fn first_steps() {
 }
 
 #[test]
+fn streams() {
+    check("streams");
+}
+
+#[test]
 fn addresses() {
     check("addresses");
 }

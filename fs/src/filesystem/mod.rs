@@ -77,7 +77,13 @@ pub trait Filesystem: fmt::Debug + Send + Sync {
     /// Damage; a value over [`crate::Limits::xattr_value_bytes_max`].
     fn xattr(&self, node: NodeId, name: &XattrName) -> Result<Option<Vec<u8>>>;
 
-    /// Named streams beside the main one. Formats without them say none.
+    /// Whether nodes of this format may have named streams.
+    fn has_streams(&self) -> bool {
+        false
+    }
+
+    /// Named streams beside the main one, but for those that hold the main one in another form. Formats
+    /// without them say none.
     ///
     /// # Errors
     /// Damage of the node.

@@ -5,8 +5,10 @@ use super::CopyOptions;
 use super::report::{Item, Tally, Warning};
 use super::run::Run;
 use super::temp::TempEntry;
+use crate::error::Error;
+use crate::streams::{self, Value};
 use crate::view::ViewNode;
-use flr_fs::{FileKind, Metadata, Timestamp, XattrName};
+use flr_fs::{FileKind, Metadata, Request, Timestamp, XattrName};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -79,13 +81,14 @@ impl Run<'_> {
                 return self.tally.warning(item, &unreadable);
             }
         };
-        for name in names {
+        for name in &names {
             if name.as_bytes() == CAPABILITIES && !(self.options.set_id && owner_kept) {
                 self.tally.warning(item, &Warning::CapabilitiesStripped);
                 continue;
             }
-            self.set_xattr(item, target, node, &name);
+            self.set_xattr(item, target, node, name);
         }
+        self.set_streams(item, target, node, &names);
     }
 
     fn set_xattr(&self, item: &Item, target: &Target<'_>, node: ViewNode, name: &XattrName) {
@@ -105,6 +108,59 @@ impl Run<'_> {
             }
         }
     }
+
+    /// Named streams, which Linux has no place for but attributes. `listed` are those of the node.
+    fn set_streams(&self, item: &Item, target: &Target<'_>, node: ViewNode, listed: &[XattrName]) {
+        let found = match streams::xattrs(self.view, node, listed) {
+            Ok(found) => found,
+            Err(error) => {
+                let unreadable = Warning::XattrUnreadable { name: None, error };
+                return self.tally.warning(item, &unreadable);
+            }
+        };
+        for (stream, name) in found {
+            let kept = match name {
+                None => Err(Stream::NotKept(io::Error::other(
+                    "no attribute can be called so",
+                ))),
+                Some(name) => self.set_stream(target, node, &name),
+            };
+            let Err(why) = kept else { continue };
+            let name = [b":", stream.name.as_slice()].concat();
+            let warning = match why {
+                Stream::NotKept(source) => Warning::Xattr { name, source },
+                Stream::Unreadable(error) => Warning::XattrUnreadable {
+                    name: Some(name),
+                    error,
+                },
+            };
+            self.tally.warning(item, &warning);
+        }
+    }
+
+    fn set_stream(
+        &self,
+        target: &Target<'_>,
+        node: ViewNode,
+        name: &XattrName,
+    ) -> Result<(), Stream> {
+        let name = name.as_bytes();
+        match streams::xattr(self.view, node, name).map_err(Stream::Unreadable)? {
+            Some(Value::Bytes(value)) => target.set_xattr(name, &value).map_err(Stream::NotKept),
+            Some(Value::TooLarge(size)) => {
+                let what = format!("{size} bytes, more than an attribute holds");
+                Err(Stream::NotKept(io::Error::other(what)))
+            }
+            // Listed a moment ago, and the image does not change.
+            None => Err(Stream::Unreadable(Request::NoSuchStream.into())),
+        }
+    }
+}
+
+/// Why a stream is not with the copy.
+enum Stream {
+    NotKept(io::Error),
+    Unreadable(Error),
 }
 
 /// The mode that the copy gets. Set-id bits on a file would lend the rights of whoever owns the copy

@@ -428,10 +428,15 @@ impl Filesystem for NtfsFilesystem {
         xattr::value(&self.file(node)?, || self.secure(), name)
     }
 
+    fn has_streams(&self) -> bool {
+        true
+    }
+
     fn streams(&self, node: NodeId) -> Result<Vec<StreamInfo>> {
+        let file = self.file(node)?;
         let mut streams = Vec::new();
         let mut damage = None;
-        self.file(node)?.each(&is_named_data, &mut |found| {
+        file.each(&is_named_data, &mut |found| {
             let named = found.and_then(|found| {
                 let name = utf16::to_wtf8(found.name);
                 let size = Sizes::of(&found)?.data;
@@ -442,7 +447,15 @@ impl Filesystem for NtfsFilesystem {
                 damage.get_or_insert(error);
             }
         });
-        damage.map_or(Ok(streams), Err)
+        if let Some(error) = damage {
+            return Err(error);
+        }
+        let compressed = |stream: &StreamInfo| stream.name == wof::STREAM_NAME.as_bytes();
+        // Windows hides it as well.
+        if streams.iter().any(compressed) && self.node(&file)?.0.content == Content::Overlay {
+            streams.retain(|stream| !compressed(stream));
+        }
+        Ok(streams)
     }
 
     fn particulars(&self, node: NodeId) -> Result<Vec<Particular>> {
