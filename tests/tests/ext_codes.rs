@@ -261,7 +261,8 @@ fn what_is_changed_is_sound_before() {
     }
 }
 
-/// Codes that reading never meets, only `flr check`: `check.rs` brings them about.
+/// Codes that reading never meets, only `flr check`: `check.rs` and `check_internal.rs` bring them
+/// about.
 const OF_CHECKS: &[Code] = &[
     SUPERBLOCK_COPY,
     GROUP_COPY,
@@ -269,6 +270,10 @@ const OF_CHECKS: &[Code] = &[
     BITMAP_READ,
     INODE_READ,
     INODE_UNREACHABLE,
+    ORPHAN_FILE,
+    ORPHAN_CHECKSUM,
+    MMP_BLOCK,
+    MMP_CHECKSUM,
 ];
 
 #[test]

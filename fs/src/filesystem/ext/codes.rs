@@ -58,6 +58,14 @@ codes! {
     STATE = "ext4.state";
     /// Files were deleted while still open; their space was not freed yet.
     ORPHANS = "ext4.orphans";
+    /// The orphan file, or a block of it, is missing, cannot be read, or does not carry its signature.
+    ORPHAN_FILE = "ext4.orphan.file";
+    /// The checksum of a block of the orphan file does not fit.
+    ORPHAN_CHECKSUM = "ext4.orphan.checksum";
+    /// The MMP block is missing, cannot be read, or does not carry its signature.
+    MMP_BLOCK = "ext4.mmp.block";
+    /// The checksum of the MMP block does not fit.
+    MMP_CHECKSUM = "ext4.mmp.checksum";
     /// A group descriptor's checksum does not fit.
     GROUP_CHECKSUM = "ext4.group.checksum";
     /// A group's inode table lies outside of the filesystem.
