@@ -64,10 +64,7 @@ pub fn load_while(root: &Path, steps: usize, seed: u64, go_on: &mut dyn FnMut(us
                 }
             }
             (4, Some(file)) => {
-                let bytes = content(&mut numbers, 20_000);
-                let mut file = OpenOptions::new().append(true).open(file).expect("a file");
-                // OK to ignore: there may be no room.
-                let _ = file.write_all(&bytes);
+                append(&file, &content(&mut numbers, 20_000));
             }
             (5, Some(file)) => {
                 let len = u64::try_from(numbers.below(9000)).expect("a length");
@@ -115,6 +112,12 @@ pub fn load_while(root: &Path, steps: usize, seed: u64, go_on: &mut dyn FnMut(us
         }
         settle(&mut numbers, &files);
     }
+}
+
+fn append(file: &Path, bytes: &[u8]) {
+    let mut file = OpenOptions::new().append(true).open(file).expect("a file");
+    // OK to ignore: there may be no room.
+    let _ = file.write_all(bytes);
 }
 
 /// Brings a file or everything to the disk, or nothing.

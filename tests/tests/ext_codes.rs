@@ -148,6 +148,14 @@ const RECIPES: &[(Code, &str, How, Change)] = &[
     (DIRECTORY_HOLE, "ext4-2k", Strict, |p| {
         p.put_u32(p.inode(ROOT) + 4, 4096)
     }),
+    (DIRECTORY_SHARED, "ext4-2k", Strict, |p| {
+        // A second extent of the directory, at the block of the first.
+        let root = p.inode(DIR) + I_BLOCK;
+        let extent = p.bytes[root + 12..root + 24].to_vec();
+        p.put(root + 24, &extent);
+        p.put_u32(root + 24, 1000);
+        p.put(root + 2, &[2, 0]);
+    }),
     (DIRECTORY_SIZE, "ext4-2k", Strict, |p| {
         p.put_u32(p.inode(DIR) + 4, 0)
     }),

@@ -108,6 +108,9 @@ codes! {
     DIRECTORY_HOLE = "ext4.directory.hole";
     /// A directory block that could not be read.
     DIRECTORY_READ = "ext4.directory.read";
+    /// Two places of a directory lie in the same block, so that a small disk could claim any number of
+    /// names.
+    DIRECTORY_SHARED = "ext4.directory.shared";
     /// A directory whose size makes no sense.
     DIRECTORY_SIZE = "ext4.directory.size";
     /// Inline data that is missing or shorter than the inode says.
