@@ -27,6 +27,7 @@ pub mod restart_page;
 pub mod run_list;
 pub mod secure;
 pub mod sid;
+pub mod special;
 pub mod standard_information;
 pub mod stream;
 #[cfg(test)]
@@ -36,3 +37,5 @@ pub mod upcase;
 mod upcase_table;
 pub mod utf16;
 pub mod volume_information;
+pub mod volume_state;
+pub mod xattr;
