@@ -19,6 +19,7 @@ pub mod patch;
 pub mod recorder;
 pub mod require;
 pub mod sample;
+pub mod vectors;
 
 pub use compare::{Rules, compare};
 pub use exercise::exercise;

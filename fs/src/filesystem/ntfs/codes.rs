@@ -44,6 +44,30 @@ codes! {
     RECORD = "ntfs.record";
     /// An attribute whose header makes no sense.
     ATTRIBUTE = "ntfs.attribute";
+    /// An `$INDEX_ROOT` that makes no sense.
+    INDEX_ROOT = "ntfs.index.root";
+    /// An index of more bytes than are read.
+    INDEX_SIZE = "ntfs.index.size";
+    /// An index block that is none, or that does not fit its tree.
+    INDEX_BLOCK = "ntfs.index.block";
+    /// An entry of an index that makes no sense.
+    INDEX_ENTRY = "ntfs.index.entry";
+    /// An index block that could not be read.
+    INDEX_READ = "ntfs.index.read";
+    /// An index whose bitmap is missing or says that a block of the tree is free.
+    INDEX_BITMAP = "ntfs.index.bitmap";
+    /// Index blocks in use to which no entry leads.
+    INDEX_ORPHAN = "ntfs.index.orphan";
+    /// An entry of a directory that names a file which is no longer there.
+    DIRECTORY_STALE = "ntfs.directory.stale";
+    /// An entry of a directory that is meant for another directory.
+    DIRECTORY_PARENT = "ntfs.directory.parent";
+    /// Names that the damaged index of a directory does not have, found at the files themselves.
+    DIRECTORY_REBUILT = "ntfs.directory.rebuilt";
+    /// Records that could not be read while the names of a damaged directory were looked for.
+    DIRECTORY_INCOMPLETE = "ntfs.directory.incomplete";
+    /// More names on the volume than are kept in memory to list damaged directories.
+    DIRECTORY_LIMIT = "ntfs.directory.limit";
     /// A reparse point whose header makes no sense.
     REPARSE = "ntfs.reparse";
     /// A link, or a special file of the NFS server, whose reparse data makes no sense.

@@ -1,0 +1,521 @@
+//! Directories: an index of the names of the files in them.
+//!
+//! A file with a long and a short name has two entries; the short one (namespace `Dos`) is found and not
+//! listed. An entry leads to a file only while its reference fits: one that names a file which has been
+//! deleted since is damage, never the file that has the record now. The volume's own files are not
+//! listed in the root; they are found by name.
+//!
+//! Where damage may have cost names, the listing goes on with what the files themselves say
+//! ([`super::rebuild`]), after a [`Found::Damaged`] with [`codes::DIRECTORY_REBUILT`].
+//!
+//! **Use.** Open the [`Index`] of `$I30` from the record's attributes, make a [`Directory`] of it, and
+//! keep it for as long as there is room: a directory that was searched in vain once remembers which
+//! names it has. The filesystem answers [`Records`].
+
+use super::codes;
+use super::file_name::{FileName, Namespace};
+use super::index::{Index, Item};
+use super::mft;
+use super::rebuild::{Parents, Records, fault_of};
+use super::reference::FileReference;
+use super::upcase::UpCase;
+use super::utf16;
+use crate::bytes::{get_le_u16, len_u64};
+use crate::error::{Error, Fault, Result};
+use crate::filesystem::DirCursor;
+use crate::node::FileKind;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
+
+/// Cursors from here on count names that the index does not have.
+const REBUILT_FROM: u64 = 1 << 62;
+/// Bit of a cursor: damage before it may have cost names. Places in an index are below it.
+const LOST: u64 = 1 << 61;
+/// Names of one file that a cursor tells apart; Windows allows 1024.
+const NAMES_PER_FILE: u64 = 1 << 16;
+/// Longest name in 16-bit units.
+const NAME_LEN_MAX: usize = 255;
+/// Names of which a directory remembers that it has no others: 4 bytes each.
+const KNOWN_COUNT_MAX: usize = 256 << 10;
+
+/// A directory.
+#[derive(Debug)]
+pub struct Directory {
+    index: Result<Index, Fault>,
+    own: FileReference,
+    case_sensitive: bool,
+    /// Hashes of all names in upper case, sorted, once all of them have been seen without damage.
+    known: OnceLock<Box<[u32]>>,
+}
+
+/// An entry that is listed.
+#[derive(Debug)]
+pub struct Listed<'a> {
+    /// The name as WTF-8.
+    pub name: &'a [u8],
+    /// What it names.
+    pub reference: FileReference,
+    /// The kind, where the entry leaves no doubt.
+    pub kind: Option<FileKind>,
+    /// Where to go on after it.
+    pub next: DirCursor,
+}
+
+/// What a listing is made of.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// An entry.
+    Entry(Listed<'a>),
+    /// A part that could not be read, or the word that names come from elsewhere.
+    Damaged(Fault),
+}
+
+/// Takes a listing until it breaks.
+pub type Visit<'v> = dyn FnMut(Found<'_>) -> ControlFlow<()> + 'v;
+
+/// What a look-up found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The file.
+    pub reference: FileReference,
+    /// The name as stored, as WTF-8.
+    pub name: Vec<u8>,
+}
+
+impl Directory {
+    /// The directory with this index, or with the fault that leaves it without one. `own` is the
+    /// reference that entries for it carry, `case_sensitive` the flag of its `$STANDARD_INFORMATION`.
+    #[must_use]
+    pub const fn new(
+        own: FileReference,
+        case_sensitive: bool,
+        index: Result<Index, Fault>,
+    ) -> Self {
+        Self {
+            index,
+            own,
+            case_sensitive,
+            known: OnceLock::new(),
+        }
+    }
+
+    /// About how many bytes it takes to keep the directory, once it has been searched.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        // One name in about 100 bytes of index, of which 4 are kept, and the root.
+        let allocated = self.index.as_ref().map_or(0, Index::allocated);
+        let names = usize::try_from(allocated / 100).unwrap_or(usize::MAX);
+        names
+            .min(KNOWN_COUNT_MAX)
+            .saturating_mul(size_of::<u32>())
+            .saturating_add(1024)
+    }
+
+    /// Hands the entries from `from` on to `visit`.
+    pub fn read(&self, records: &dyn Records, from: DirCursor, visit: &mut Visit<'_>) {
+        let mut lost = from.0 & LOST != 0;
+        if from.0 < REBUILT_FROM {
+            let flow = self.walk(from.0 & !LOST, &mut |seen| match seen {
+                Seen::Entry {
+                    name,
+                    reference,
+                    at,
+                    next,
+                } => {
+                    if self.is_hidden(&name, reference) || is_short_twin(records, &name, reference)
+                    {
+                        return ControlFlow::Continue(());
+                    }
+                    let wtf8 = name.wtf8();
+                    if let Ok(false) = records.is_live(reference) {
+                        return visit(Found::Damaged(stale(&wtf8, reference, at)));
+                    }
+                    visit(Found::Entry(Listed {
+                        name: &wtf8,
+                        reference,
+                        kind: name.kind(),
+                        next: DirCursor(if lost { next | LOST } else { next }),
+                    }))
+                }
+                Seen::Damaged { fault, lost: names } => {
+                    lost |= names;
+                    visit(Found::Damaged(fault))
+                }
+            });
+            if flow.is_break() {
+                return;
+            }
+        }
+        if lost || from.0 >= REBUILT_FROM {
+            let _ = self.read_rebuilt(records, from.0.max(REBUILT_FROM), visit);
+        }
+    }
+
+    /// The entry with this name, by the directory's own case rule: the very name if it is there, else
+    /// one that differs in case only where the directory allows it. Short names are found as well.
+    ///
+    /// Goes down the tree. If that leads nowhere, all entries are looked at: a damaged tree must not
+    /// make a file absent.
+    ///
+    /// # Errors
+    /// The first damage, if the name was not found and might have been there;
+    /// [`codes::DIRECTORY_STALE`] for a name whose file is gone.
+    pub fn find(&self, records: &dyn Records, name: &[u8]) -> Result<Option<Hit>> {
+        let Some(wanted) = utf16::from_wtf8(name).filter(|units| units.len() <= NAME_LEN_MAX)
+        else {
+            return Ok(None);
+        };
+        let mut search = Search {
+            wanted: &wanted,
+            upcase: records.upcase(),
+            case_sensitive: self.case_sensitive,
+            best: None,
+        };
+        let down = self.find_in_tree(&mut search);
+        if down.is_ok()
+            && let Some(best) = &search.best
+            && !matches!(records.is_live(best.reference), Ok(false))
+        {
+            return Ok(Some(best.hit()));
+        }
+        if down.is_ok() && search.best.is_none() && self.is_known_absent(&search) {
+            return Ok(None);
+        }
+        self.find_everywhere(records, search)
+    }
+
+    fn find_in_tree(&self, search: &mut Search<'_>) -> Result<(), Fault> {
+        let index = self.index.as_ref().map_err(Clone::clone)?;
+        index.search(&mut |entry| {
+            let name = FileName::parse_words(entry.key)?;
+            let units = units_of(name.name);
+            search.consider(&name, &units, entry.reference());
+            Ok(search.upcase.compare(&units, search.wanted))
+        })?;
+        Ok(())
+    }
+
+    fn is_known_absent(&self, search: &Search<'_>) -> bool {
+        let hash = folded_hash(search.upcase, search.wanted);
+        (self.known.get()).is_some_and(|known| known.binary_search(&hash).is_err())
+    }
+
+    fn find_everywhere(
+        &self,
+        records: &dyn Records,
+        mut search: Search<'_>,
+    ) -> Result<Option<Hit>> {
+        search.best = None;
+        let mut gone = None;
+        let mut damaged = None;
+        let mut hashes = Vec::new();
+        let flow = self.walk(0, &mut |seen| {
+            match seen {
+                Seen::Entry {
+                    name,
+                    reference,
+                    at,
+                    ..
+                } => {
+                    let units = units_of(name.name);
+                    if hashes.len() <= KNOWN_COUNT_MAX {
+                        hashes.push(folded_hash(search.upcase, &units));
+                    }
+                    if search.accepts(&units) && matches!(records.is_live(reference), Ok(false)) {
+                        gone.get_or_insert_with(|| stale(&name.wtf8(), reference, at));
+                    } else if search.consider(&name, &units, reference) {
+                        return ControlFlow::Break(());
+                    }
+                }
+                Seen::Damaged { fault, lost: true } => {
+                    damaged.get_or_insert(fault);
+                }
+                Seen::Damaged { .. } => {}
+            }
+            ControlFlow::Continue(())
+        });
+        if let Some(best) = &search.best {
+            return Ok(Some(best.hit()));
+        }
+        let Some(first) = damaged else {
+            if flow.is_continue() && hashes.len() <= KNOWN_COUNT_MAX {
+                hashes.sort_unstable();
+                hashes.dedup();
+                let _ = self.known.set(hashes.into());
+            }
+            return gone.map_or(Ok(None), |fault| Err(Error::Corrupt(fault)));
+        };
+        let is_complete = self.find_rebuilt(records, &mut search);
+        match (search.best, gone) {
+            (Some(best), _) => Ok(Some(best.hit())),
+            (None, Some(fault)) => Err(Error::Corrupt(fault)),
+            (None, None) if is_complete => Ok(None),
+            (None, None) => Err(Error::Corrupt(first)),
+        }
+    }
+
+    /// Looks at the files themselves. Returns whether all of them could be read.
+    fn find_rebuilt(&self, records: &dyn Records, search: &mut Search<'_>) -> bool {
+        let Ok(parents) = Parents::of(records) else {
+            return false;
+        };
+        let mut is_complete = parents.gap().is_none();
+        for child in parents.children(self.own.record()) {
+            let read = records.names(child, &mut |reference, name| {
+                if name.parent == self.own {
+                    search.consider(name, &units_of(name.name), reference);
+                }
+            });
+            is_complete &= read.is_ok();
+        }
+        is_complete
+    }
+
+    /// Every entry of the index that is meant for this directory.
+    fn walk(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(Seen<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let index = match &self.index {
+            Ok(index) => index,
+            Err(fault) => {
+                let fault = fault.clone();
+                return visit(Seen::Damaged { fault, lost: true });
+            }
+        };
+        index.walk(from, &mut |item| {
+            let (entry, at, next) = match item {
+                Item::Entry { entry, at, next } => (entry, at, next),
+                Item::Damaged { fault, lost } => return visit(Seen::Damaged { fault, lost }),
+            };
+            let name = match FileName::parse_words(entry.key) {
+                Ok(name) => name,
+                Err(detail) => {
+                    let fault = Fault::new(codes::FILE_NAME, at, detail);
+                    return visit(Seen::Damaged { fault, lost: true });
+                }
+            };
+            if name.parent.record() != self.own.record() {
+                let (shown, parent) = (name.wtf8(), name.parent.record());
+                let detail = format!(
+                    "the entry \"{}\" is meant for the directory in record {parent}",
+                    shown.escape_ascii()
+                );
+                let fault = Fault::new(codes::DIRECTORY_PARENT, at, detail);
+                return visit(Seen::Damaged { fault, lost: true });
+            }
+            let reference = entry.reference();
+            visit(Seen::Entry {
+                name,
+                reference,
+                at,
+                next,
+            })
+        })
+    }
+
+    /// Whether an entry is the root's own `.`, or one of the volume's own files in the root.
+    fn is_hidden(&self, name: &FileName<'_>, reference: FileReference) -> bool {
+        let own_dot = reference.record() == self.own.record() && name.name == [b'.', 0];
+        let in_root = self.own.record() == mft::ROOT;
+        own_dot || (in_root && reference.record() < mft::FIRST_USER_RECORD)
+    }
+
+    /// The names that files have in this directory and that its index does not have.
+    fn read_rebuilt(
+        &self,
+        records: &dyn Records,
+        from: u64,
+        visit: &mut Visit<'_>,
+    ) -> ControlFlow<()> {
+        let parents = match Parents::of(records) {
+            Ok(parents) => parents,
+            Err(error) => return visit(Found::Damaged(fault_of(&error))),
+        };
+        let listed = self.listed(records);
+        let mut is_told = from > REBUILT_FROM;
+        let first = from.saturating_sub(REBUILT_FROM);
+        let skipped = usize::try_from(first / NAMES_PER_FILE).unwrap_or(usize::MAX);
+        let children = parents.children(self.own.record());
+        for (ordinal, child) in (0_u64..).zip(children).skip(skipped) {
+            let mut names = Vec::new();
+            let read = records.names(child, &mut |reference, name| {
+                let wanted = name.parent == self.own && !self.is_hidden(name, reference);
+                if wanted && !listed.contains(&entry_hash(reference, name.name)) {
+                    names.push((name.wtf8(), reference, name.kind(), name.namespace));
+                }
+            });
+            if let Err(error) = read {
+                visit(Found::Damaged(fault_of(&error)))?;
+            }
+            let has_long = names.iter().any(|(.., space)| *space == Namespace::Win32);
+            let base = ordinal.saturating_mul(NAMES_PER_FILE);
+            for (position, (name, reference, kind, space)) in (base..).zip(names) {
+                if position < first || (space == Namespace::Dos && has_long) {
+                    continue;
+                }
+                if !std::mem::replace(&mut is_told, true) {
+                    let detail = "names from here on are not in the damaged index of the directory";
+                    let fault = Fault::new(codes::DIRECTORY_REBUILT, 0, detail);
+                    visit(Found::Damaged(fault))?;
+                }
+                let next = REBUILT_FROM.saturating_add(position).saturating_add(1);
+                visit(Found::Entry(Listed {
+                    name: &name,
+                    reference,
+                    kind,
+                    next: DirCursor(next),
+                }))?;
+            }
+        }
+        match parents.gap() {
+            Some(fault) => visit(Found::Damaged(fault)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Hashes of the entries that the index has and that lead to files.
+    fn listed(&self, records: &dyn Records) -> HashSet<u64> {
+        let mut listed = HashSet::new();
+        let _ = self.walk(0, &mut |seen| {
+            if let Seen::Entry {
+                name, reference, ..
+            } = seen
+                && !matches!(records.is_live(reference), Ok(false))
+            {
+                listed.insert(entry_hash(reference, name.name));
+            }
+            ControlFlow::Continue(())
+        });
+        listed
+    }
+}
+
+/// What a walk through the index meets.
+enum Seen<'a> {
+    Entry {
+        name: FileName<'a>,
+        reference: FileReference,
+        at: u64,
+        next: u64,
+    },
+    Damaged {
+        fault: Fault,
+        lost: bool,
+    },
+}
+
+/// A look-up on its way.
+struct Search<'a> {
+    wanted: &'a [u16],
+    upcase: &'a UpCase,
+    case_sensitive: bool,
+    best: Option<Candidate>,
+}
+
+/// The best entry so far.
+struct Candidate {
+    rank: Rank,
+    reference: FileReference,
+    units: Vec<u16>,
+}
+
+/// How well a name fits; the better the less.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Exact,
+    ButCase,
+    ShortButCase,
+}
+
+impl Candidate {
+    fn hit(&self) -> Hit {
+        let bytes: Vec<u8> = self
+            .units
+            .iter()
+            .flat_map(|unit| unit.to_le_bytes())
+            .collect();
+        Hit {
+            reference: self.reference,
+            name: utf16::to_wtf8(&bytes),
+        }
+    }
+}
+
+impl Search<'_> {
+    fn accepts(&self, units: &[u16]) -> bool {
+        units == self.wanted || (!self.case_sensitive && self.upcase.same(units, self.wanted))
+    }
+
+    /// Takes a name if it is better than what was found before. Returns whether it is the very name.
+    fn consider(&mut self, name: &FileName<'_>, units: &[u16], reference: FileReference) -> bool {
+        if !self.accepts(units) {
+            return false;
+        }
+        let rank = match name.namespace {
+            _ if units == self.wanted => Rank::Exact,
+            Namespace::Dos => Rank::ShortButCase,
+            _ => Rank::ButCase,
+        };
+        if self.best.as_ref().is_none_or(|best| rank < best.rank) {
+            self.best = Some(Candidate {
+                rank,
+                reference,
+                units: units.to_vec(),
+            });
+        }
+        rank == Rank::Exact
+    }
+}
+
+/// Whether an entry is the short name of a file that is listed by its long one. The entry's word alone
+/// would do on a sound volume; a damaged one must not make a file vanish.
+fn is_short_twin(records: &dyn Records, entry: &FileName<'_>, reference: FileReference) -> bool {
+    if entry.namespace != Namespace::Dos {
+        return false;
+    }
+    let (mut is_short, mut has_long) = (false, false);
+    let read = records.names(reference.record(), &mut |_, name| {
+        if name.parent == entry.parent {
+            is_short |= name.namespace == Namespace::Dos && name.name == entry.name;
+            has_long |= name.namespace == Namespace::Win32;
+        }
+    });
+    read.is_ok() && is_short && has_long
+}
+
+fn stale(name: &[u8], reference: FileReference, at: u64) -> Fault {
+    let detail = format!(
+        "the entry \"{}\" leads to {reference}, which is no longer there",
+        name.escape_ascii()
+    );
+    Fault::new(codes::DIRECTORY_STALE, at, detail)
+}
+
+fn units_of(name: &[u8]) -> Vec<u16> {
+    let units = name.chunks_exact(2);
+    units.map(|unit| get_le_u16(unit, 0).unwrap_or(0)).collect()
+}
+
+fn entry_hash(reference: FileReference, name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (reference.record(), name).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A hash that names have in common which differ in case only.
+fn folded_hash(upcase: &UpCase, units: &[u16]) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    len_u64(units.len()).hash(&mut hasher);
+    units
+        .iter()
+        .for_each(|unit| upcase.of(*unit).hash(&mut hasher));
+    let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests;
