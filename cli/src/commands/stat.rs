@@ -6,9 +6,9 @@ use crate::node::{self, Extras, mode_text};
 use crate::open::Opened;
 use crate::output::Outcome;
 use crate::when;
-use flr_fs::{FileKind, SegmentKind};
+use flr_fs::{FileKind, Particular, SegmentKind};
 use flr_recover::shown::for_terminal;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Extents that are listed. A file in more pieces says how many more there are.
 const EXTENT_COUNT_MAX: usize = 10_000;
@@ -46,6 +46,13 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
             (Vec::new(), true)
         }
     };
+    let particulars = match opened.target.opened.view.particulars(resolved.node) {
+        Ok(particulars) => particulars,
+        Err(error) => {
+            errors.push(error);
+            Vec::new()
+        }
+    };
     ctx.tally.done();
     if ctx.out.json {
         if resolved.metadata.kind == FileKind::File {
@@ -55,9 +62,16 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
         map.insert("blocks".into(), resolved.metadata.blocks.into());
         map.insert("generation".into(), resolved.metadata.generation.into());
         map.insert("project".into(), resolved.metadata.project.into());
+        if !particulars.is_empty() {
+            let mut object = Map::new();
+            for one in &particulars {
+                node::put_bytes(&mut object, one.name, &one.text);
+            }
+            map.insert("particulars".into(), object.into());
+        }
         ctx.out.message("node", &map)?;
     } else {
-        print(ctx, opened, &extents, more)?;
+        print(ctx, opened, &particulars, &extents, more)?;
     }
     for error in errors {
         let address = opened.text_of(&resolved.path);
@@ -104,7 +118,13 @@ fn extent_json(extent: &Extent) -> Value {
     json!({"offset": extent.offset, "len": extent.len, "kind": kind, "at": at})
 }
 
-fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool) -> Outcome<()> {
+fn print(
+    ctx: &mut Context<'_>,
+    opened: &Opened,
+    particulars: &[Particular],
+    extents: &[Extent],
+    more: bool,
+) -> Outcome<()> {
     let resolved = &opened.target.resolved;
     let view = &opened.target.opened.view;
     let metadata = &resolved.metadata;
@@ -144,6 +164,9 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool)
     let flags: Vec<_> = metadata.flags.words().collect();
     if !flags.is_empty() {
         lines.push(format!("  Flags: {}", flags.join(" ")));
+    }
+    for one in particulars {
+        lines.push(format!("{:>7}: {}", one.name, for_terminal(&one.text)));
     }
     for name in view.xattr_names(resolved.node).unwrap_or_default() {
         if let Ok(Some(value)) = view.xattr(resolved.node, &name) {

@@ -23,6 +23,7 @@ pub mod link_target;
 pub mod log_file;
 pub mod mft;
 pub mod object_id;
+pub mod particulars;
 pub mod rebuild;
 pub mod record;
 pub mod reference;

@@ -92,7 +92,11 @@ fn log_note(mft: &Mft) -> Result<Option<Fault>> {
     let file = File::new(mft, mft.record(LOG_RECORD)?);
     let at = file.base.at;
     let Some(stream) = file.stream(types::DATA, &[])? else {
-        return Err(Error::corrupt(codes::LOG_DAMAGED, at, "$LogFile has no content"));
+        return Err(Error::corrupt(
+            codes::LOG_DAMAGED,
+            at,
+            "$LogFile has no content",
+        ));
     };
     let log = content::open(&mft.disk, &Arc::new(stream));
     Ok(log_file::state(log.as_ref())?.note(at))

@@ -107,7 +107,8 @@ pub fn dos_name(file: &File<'_>) -> Result<Option<Vec<u8>>> {
             let found = found.and_then(|attribute| match attribute.resident() {
                 None => Ok(None),
                 Some(value) => FileName::parse(value, attribute.at).map(|found| {
-                    let is_short = matches!(found.namespace, Namespace::Dos | Namespace::Both);
+                    let is_short =
+                        matches!(found.namespace, Namespace::Dos | Namespace::Win32AndDos);
                     is_short.then(|| found.wtf8())
                 }),
             });
