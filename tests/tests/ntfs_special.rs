@@ -106,13 +106,20 @@ struct Both {
 
 /// `None`: this machine cannot make it.
 fn both() -> Option<Both> {
-    if !require(&["root", "fuse", "unshare", "python3", "mkntfs", "ntfs-3g", "getfattr"]) {
+    if !require(&[
+        "root", "fuse", "unshare", "python3", "mkntfs", "ntfs-3g", "getfattr",
+    ]) {
         return None;
     }
     let dir = tempfile::tempdir_in(scratch()).expect("a folder");
     let (image, mount) = (dir.path().join("image"), dir.path().join("mount"));
-    let file = std::fs::File::options().read(true).append(true).create(true).open(&image);
-    file.and_then(|file| file.set_len(16 << 20)).expect("an image");
+    let file = std::fs::File::options()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(&image);
+    file.and_then(|file| file.set_len(16 << 20))
+        .expect("an image");
     std::fs::create_dir(&mount).expect("a folder");
     let shown = Command::new("unshare")
         .args(["--mount", "python3", "-c", SCRIPT])
@@ -126,7 +133,9 @@ fn both() -> Option<Both> {
         String::from_utf8_lossy(&shown.stderr)
     );
     let lines = String::from_utf8(shown.stdout).expect("text");
-    let lines = lines.lines().map(|line| line.split('\t').map(str::to_owned).collect());
+    let lines = lines
+        .lines()
+        .map(|line| line.split('\t').map(str::to_owned).collect());
     Some(Both {
         lines: lines.collect(),
         view: view_of(&image),
@@ -189,11 +198,20 @@ fn special_files_and_attributes_are_what_ntfs_3g_shows() {
     for (path, shown) in both.of_kind("node") {
         let metadata = both.resolve(path).metadata;
         // Tags that ntfs-3g has no plugin for are links to "unsupported reparse tag" there.
-        if !matches!(path, "cloud" | "cloud folder" | "appexec" | "dedup" | "unknown") {
+        if !matches!(
+            path,
+            "cloud" | "cloud folder" | "appexec" | "dedup" | "unknown"
+        ) {
             assert_eq!(metadata.kind, kind_of(&shown[0]), "{path}");
         }
-        let rdev = metadata.rdev.map_or((0, 0), |rdev| (rdev.major, rdev.minor));
-        assert_eq!(format!("{} {}", rdev.0, rdev.1), shown[1..3].join(" "), "{path}");
+        let rdev = metadata
+            .rdev
+            .map_or((0, 0), |rdev| (rdev.major, rdev.minor));
+        assert_eq!(
+            format!("{} {}", rdev.0, rdev.1),
+            shown[1..3].join(" "),
+            "{path}"
+        );
     }
     let links: BTreeMap<_, _> = both.of_kind("link").collect();
     for path in ["interix-link", "wsl-link", "lx"] {
@@ -201,7 +219,9 @@ fn special_files_and_attributes_are_what_ntfs_3g_shows() {
     }
     let mut compared = 0;
     for (path, shown) in both.of_kind("attr") {
-        let [name, expected] = shown else { panic!("{shown:?}") };
+        let [name, expected] = shown else {
+            panic!("{shown:?}")
+        };
         let value = both.xattr(path, &format!("system.ntfs_{name}"));
         let value = value.map_or_else(|| "-".to_owned(), |value| hex(&value));
         assert_eq!(value, *expected, "{name} of {path}");
@@ -236,19 +256,31 @@ fn owners_of_wsl_and_attributes_of_windows() {
     let plain = both.resolve("plain").metadata;
     assert_eq!((plain.uid, plain.gid, plain.mode), (1000, 1001, 0o751));
     assert_eq!(both.resolve("wsl-block").metadata.mode, 0o600);
-    let flags = |path: &str| both.resolve(path).metadata.flags.words().collect::<Vec<_>>();
+    let flags = |path: &str| {
+        both.resolve(path)
+            .metadata
+            .flags
+            .words()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(flags("hidden"), ["readonly", "hidden"]);
     assert_eq!(flags("rel"), ["archive", "reparse"]);
 
     let names = |path: &str| {
         let names = both.view.xattr_names(both.resolve(path).node).expect(path);
-        let names = names.iter().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+        let names = names
+            .iter()
+            .map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
         names.collect::<Vec<_>>()
     };
     assert_eq!(names("plain"), [""; 0]);
     assert_eq!(names("own ea"), ["user.FOO", "user.x", "security.y"]);
     assert_eq!(names("bigea").len(), 10);
-    for (name, value) in [("user.FOO", &b"bar"[..]), ("user.x", b""), ("security.y", b"z")] {
+    for (name, value) in [
+        ("user.FOO", &b"bar"[..]),
+        ("user.x", b""),
+        ("security.y", b"z"),
+    ] {
         assert_eq!(both.xattr("own ea", name).as_deref(), Some(value), "{name}");
     }
     assert_eq!(both.xattr("own ea", "user.none"), None);
@@ -263,18 +295,29 @@ fn what_only_ntfs_knows_is_told() {
     let Some(both) = both() else { return };
     let told = |path: &str| {
         let all = both.view.particulars(both.resolve(path).node).expect(path);
-        let pairs = all.into_iter().map(|one| (one.name, String::from_utf8(one.text).expect("text")));
+        let pairs = all
+            .into_iter()
+            .map(|one| (one.name, String::from_utf8(one.text).expect("text")));
         pairs.collect::<BTreeMap<_, _>>()
     };
     // What ntfs-3g makes of user 1234 and group 5678 without a map of users.
     let owned = told("owned");
-    assert_eq!(owned["owner_sid"], "S-1-5-21-3141592653-589793238-462843383-12468");
-    assert_eq!(owned["group_sid"], "S-1-5-21-3141592653-589793238-462843383-21357");
+    assert_eq!(
+        owned["owner_sid"],
+        "S-1-5-21-3141592653-589793238-462843383-12468"
+    );
+    assert_eq!(
+        owned["group_sid"],
+        "S-1-5-21-3141592653-589793238-462843383-21357"
+    );
     assert!(owned["security_id"].parse::<u32>().expect("a number") >= 256);
     assert_eq!(told("junction")["reparse_tag"], "MOUNT_POINT");
     assert_eq!(told("unknown")["reparse_tag"], "0x8000ffff");
     assert_eq!(told("Long name.text")["dos_name"], "LONGNA~1.TXT");
-    assert_eq!(told("plain")["object_id"], "03020100-0504-0706-0809-0a0b0c0d0e0f");
+    assert_eq!(
+        told("plain")["object_id"],
+        "03020100-0504-0706-0809-0a0b0c0d0e0f"
+    );
     assert!(!told("plain").contains_key("dos_name"));
 }
 

@@ -2,9 +2,9 @@
 
 use flr_fs::{FsState, Volume};
 use flr_recover::{OpenOptions, Point};
+use flr_tests::FileSource;
 use flr_tests::image::scratch;
 use flr_tests::require::require;
-use flr_tests::FileSource;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,7 +23,9 @@ const PAGE_LEN: usize = 4096;
 /// That page, whole, with other bytes at some places.
 fn page(changes: &[(usize, &[u8])]) -> Vec<u8> {
     let digits: Vec<_> = OF_WINDOWS.chars().filter_map(|c| c.to_digit(16)).collect();
-    let bytes = digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]));
+    let bytes = digits
+        .chunks_exact(2)
+        .map(|pair| u8::try_from(pair[0] << 4 | pair[1]));
     let mut page: Vec<u8> = bytes.map(|byte| byte.expect("a byte")).collect();
     page.resize(PAGE_LEN, 0);
     for end in (510..PAGE_LEN).step_by(512) {
@@ -55,17 +57,40 @@ fn logs() -> Vec<(String, Vec<Vec<u8>>)> {
         ("zeros", vec![zeros.clone(), zeros]),
         ("version 2.0", vec![page(&[(0x1a, &[0, 0, 2, 0])])]),
         ("records only", vec![page(&[(0, b"RCRD")]), page(&[])]),
-        ("Windows 2000", vec![page(&[(0x3a, &[0, 0, 0xff, 0xff, 0, 0])])]),
-        ("chkdsk", vec![page(&[(0, b"CHKD"), (6, &[0, 0]), (8, &[9]), (1022, &[1, 1])])]),
+        (
+            "Windows 2000",
+            vec![page(&[(0x3a, &[0, 0, 0xff, 0xff, 0, 0])])],
+        ),
+        (
+            "chkdsk",
+            vec![page(&[
+                (0, b"CHKD"),
+                (6, &[0, 0]),
+                (8, &[9]),
+                (1022, &[1, 1]),
+            ])],
+        ),
         ("torn behind the area", vec![page(&[(1022, &[1, 1])])]),
-        ("torn before a clean one", vec![page(&[(1022, &[1, 1])]), clean(1)]),
-        ("torn inside the area", vec![page(&[(510, &[1, 1]), (0x44, &[0xd8, 1])])]),
+        (
+            "torn before a clean one",
+            vec![page(&[(1022, &[1, 1])]), clean(1)],
+        ),
+        (
+            "torn inside the area",
+            vec![page(&[(510, &[1, 1]), (0x44, &[0xd8, 1])])],
+        ),
     ];
-    let mut logs: Vec<_> = named.into_iter().map(|(name, pages)| (name.to_owned(), pages)).collect();
+    let mut logs: Vec<_> = named
+        .into_iter()
+        .map(|(name, pages)| (name.to_owned(), pages))
+        .collect();
     // Each byte that is checked, and many that are not.
     for at in 0..0xa0 {
         for value in [0, 1, 0x28, 0xff] {
-            logs.push((format!("byte {at:#x} is {value:#x}"), vec![page(&[(at, &[value])])]));
+            logs.push((
+                format!("byte {at:#x} is {value:#x}"),
+                vec![page(&[(at, &[value])])],
+            ));
         }
     }
     logs
@@ -89,7 +114,10 @@ fn state(image: &Path) -> (FsState, Vec<&'static str>) {
         .expect("the volume")
         .view;
     let info = view.filesystems()[0].info();
-    (info.state.clone(), info.notes.iter().map(|note| note.code.as_str()).collect())
+    (
+        info.state.clone(),
+        info.notes.iter().map(|note| note.code.as_str()).collect(),
+    )
 }
 
 /// A new volume in a folder that is removed at the end.
@@ -97,7 +125,10 @@ fn volume() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir_in(scratch()).expect("a folder");
     let image = dir.path().join("image");
     let made = Command::new("sh")
-        .args(["-ec", "truncate -s 16M \"$0\"; mkntfs -F -q -Q -c 4096 \"$0\""])
+        .args([
+            "-ec",
+            "truncate -s 16M \"$0\"; mkntfs -F -q -Q -c 4096 \"$0\"",
+        ])
         .arg(&image)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -115,10 +146,21 @@ fn logs_are_clean_where_ntfs_3g_says_so() {
     let bytes = std::fs::read(&image).expect("the image");
     // mkntfs fills the log with ones, and nothing else of a volume this small.
     let is_ones = |cluster: &&[u8]| cluster.iter().all(|byte| *byte == 0xff);
-    let first = bytes.chunks(PAGE_LEN).position(|cluster| is_ones(&cluster)).expect("the log");
+    let first = bytes
+        .chunks(PAGE_LEN)
+        .position(|cluster| is_ones(&cluster))
+        .expect("the log");
     let at = first * PAGE_LEN;
-    assert!(bytes[at..at + LOG_LEN].chunks(PAGE_LEN).all(|cluster| is_ones(&cluster)));
-    let file = std::fs::File::options().read(true).append(false).write(true).open(&image);
+    assert!(
+        bytes[at..at + LOG_LEN]
+            .chunks(PAGE_LEN)
+            .all(|cluster| is_ones(&cluster))
+    );
+    let file = std::fs::File::options()
+        .read(true)
+        .append(false)
+        .write(true)
+        .open(&image);
     let file = file.expect("the image");
     let at = u64::try_from(at).expect("small");
     let (mut clean, mut unclean) = (0, 0);

@@ -43,6 +43,9 @@ pub mod time;
 pub mod upcase;
 mod upcase_table;
 pub mod utf16;
+pub mod volume_information;
+pub mod volume_state;
+pub mod xattr;
 
 use self::boot::{BootSector, SIZE};
 use crate::error::{Code, Result};
@@ -96,6 +99,3 @@ impl FilesystemDriver for Ntfs {
         Ok(Arc::new(filesystem))
     }
 }
-pub mod volume_information;
-pub mod volume_state;
-pub mod xattr;

@@ -27,7 +27,10 @@ const OBJECT_ID_BYTES_MAX: u64 = 1024;
 ///
 /// # Errors
 /// Damage of any of it.
-pub fn of(file: &File<'_>, secure: &Secure) -> Result<Vec<Particular>> {
+pub fn of<'s>(
+    file: &File<'_>,
+    secure: impl FnOnce() -> Result<&'s Secure>,
+) -> Result<Vec<Particular>> {
     let mut all = Vec::new();
     let mut push = |name, text: Option<Vec<u8>>| {
         all.extend(text.map(|text| Particular { name, text }));

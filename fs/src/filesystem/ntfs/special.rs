@@ -2,13 +2,20 @@
 //! attributes of the Windows Subsystem for Linux make of it.
 
 use super::attribute::types;
+use super::codes;
 use super::ea::{self, Lx};
 use super::file::File;
+use super::file_name::{FileName, Namespace};
 use super::interix;
 use super::link_target::{self, Target};
+use super::reference::FileReference;
 use super::reparse::{self, ATTRIBUTE_BYTES_MAX, Content};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::node::{DeviceNumber, FileKind, Metadata};
+
+/// Directories between a link and the root that are counted. Windows has paths of at most 32 767
+/// characters, half of which can be separators.
+pub const DEPTH_MAX: usize = 16_384;
 
 /// What is known of a file before its reparse point is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +26,6 @@ pub struct Plain {
     pub data_size: Option<u64>,
     /// Whether there is a `$REPARSE_POINT`.
     pub has_reparse_point: bool,
-    /// Whether there is an `$EA`.
-    pub has_ea: bool,
 }
 
 /// What a file is.
@@ -74,6 +79,7 @@ pub fn of(file: &File<'_>, plain: Plain) -> Result<Special> {
     } else if special.kind == FileKind::File
         && let Some(size) = plain.data_size
         && interix::may_be_special(plain.attributes, size)
+        && is_plain(file)?
         && let Some(content) = file.value(types::DATA, &[], interix::CONTENT_BYTES_MAX)?
     {
         match interix::special(plain.attributes, &content, at)? {
@@ -91,6 +97,47 @@ pub fn of(file: &File<'_>, plain: Plain) -> Result<Special> {
         }
     }
     Ok(special)
+}
+
+/// Whether the content is neither compressed nor encrypted: nobody writes special files so.
+fn is_plain(file: &File<'_>) -> Result<bool> {
+    let stream = file.stream(types::DATA, &[])?;
+    Ok(
+        stream
+            .is_some_and(|stream| stream.flags.compression() == 0 && !stream.flags.is_encrypted()),
+    )
+}
+
+/// The directory of a file's first name that is not only for DOS.
+///
+/// # Errors
+/// [`codes::FILE_NAME`] if there is none; damage of the names.
+pub fn parent_of(file: &File<'_>) -> Result<FileReference> {
+    let mut parent = None;
+    let mut damage = None;
+    file.each(
+        &|type_code, _, _| type_code == types::FILE_NAME,
+        &mut |found| {
+            let named = found.and_then(|found| {
+                let name = FileName::parse(found.resident().unwrap_or_default(), found.at)?;
+                if name.namespace != Namespace::Dos {
+                    parent.get_or_insert(name.parent);
+                }
+                Ok(())
+            });
+            if let Err(error) = named {
+                damage.get_or_insert(error);
+            }
+        },
+    );
+    match (parent, damage) {
+        (Some(parent), _) => Ok(parent),
+        (None, Some(error)) => Err(error),
+        (None, None) => {
+            let detail = format!("record {} has no name", file.base.number);
+            Err(Error::corrupt(codes::FILE_NAME, file.base.at, detail))
+        }
+    }
 }
 
 impl Special {

@@ -35,13 +35,22 @@ pub struct VolumeState {
     pub notes: Vec<Fault>,
 }
 
-/// Reads it. `hiberfil` is the content of `hiberfil.sys` in the root directory and where its record lies.
+/// The file `hiberfil.sys` in the root directory.
+#[derive(Clone, Debug)]
+pub struct Hiberfil {
+    /// Its content.
+    pub content: Arc<dyn ByteSource>,
+    /// Where its record lies.
+    pub at: u64,
+}
+
+/// Reads it. `hiberfil` is what was found under that name.
 ///
 /// Damage becomes a note, and the state is "not replayed" then: nobody can tell.
 ///
 /// # Errors
 /// Those of the source: reading it again may help.
-pub fn read(mft: &Mft, hiberfil: Option<(Arc<dyn ByteSource>, u64)>) -> Result<VolumeState> {
+pub fn read(mft: &Mft, hiberfil: Result<Option<Hiberfil>>) -> Result<VolumeState> {
     let mut volume = VolumeState {
         label: Vec::new(),
         features: Vec::new(),
@@ -52,10 +61,11 @@ pub fn read(mft: &Mft, hiberfil: Option<(Arc<dyn ByteSource>, u64)>) -> Result<V
     volume.note(described)?;
     let log = log_note(mft);
     volume.note(log)?;
-    if let Some((content, at)) = hiberfil {
-        let hibernated = hibernation_note(content.as_ref(), at);
-        volume.note(hibernated)?;
-    }
+    let hibernated = hiberfil.and_then(|file| match file {
+        Some(file) => hibernation_note(file.content.as_ref(), file.at),
+        None => Ok(None),
+    });
+    volume.note(hibernated)?;
     if !volume.notes.is_empty() {
         volume.state = FsState::NotReplayed;
     }

@@ -46,11 +46,16 @@ pub fn names(file: &File<'_>) -> Result<Vec<XattrName>> {
     Ok(names)
 }
 
-/// The value of an attribute, listed or not. `None`: the file has no such attribute.
+/// The value of an attribute, listed or not. `None`: the file has no such attribute. `secure` is asked
+/// only if it is needed.
 ///
 /// # Errors
 /// Damage of what it is made of.
-pub fn value(file: &File<'_>, secure: &Secure, name: &XattrName) -> Result<Option<Vec<u8>>> {
+pub fn value<'s>(
+    file: &File<'_>,
+    secure: impl FnOnce() -> Result<&'s Secure>,
+    name: &XattrName,
+) -> Result<Option<Vec<u8>>> {
     let Some(name_here) = name.as_bytes().strip_prefix(b"system.ntfs_") else {
         let mut value = None;
         with_entries(file, |entry| {
@@ -80,7 +85,10 @@ pub fn value(file: &File<'_>, secure: &Secure, name: &XattrName) -> Result<Optio
 ///
 /// # Errors
 /// [`super::codes::SECURE`], [`super::codes::SECURITY_DESCRIPTOR`].
-pub fn descriptor(file: &File<'_>, secure: &Secure) -> Result<Option<Vec<u8>>> {
+pub fn descriptor<'s>(
+    file: &File<'_>,
+    secure: impl FnOnce() -> Result<&'s Secure>,
+) -> Result<Option<Vec<u8>>> {
     let own = file.value(types::SECURITY_DESCRIPTOR, &[], VALUE_BYTES_MAX)?;
     if let Some(own) = own {
         super::descriptor::parse(&own, file.base.at)?;
@@ -88,7 +96,7 @@ pub fn descriptor(file: &File<'_>, secure: &Secure) -> Result<Option<Vec<u8>>> {
     }
     match file.standard_information()?.extended {
         Some(extended) if extended.security_id != 0 => {
-            secure.descriptor(extended.security_id).map(Some)
+            secure()?.descriptor(extended.security_id).map(Some)
         }
         _ => Ok(None),
     }
