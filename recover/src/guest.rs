@@ -1,4 +1,4 @@
-//! The guest's own view: its root filesystem, and what its fstab mounts.
+//! The guest's own view: its root filesystem, and what its fstab mounts; of Windows, its drives.
 //!
 //! The root is found by its contents, never by its place. Where that gives no single answer the user
 //! is asked; where a filesystem that belongs to the view cannot be read, the place it belongs to is an
@@ -9,6 +9,7 @@ use crate::fstab::{self, Device};
 use crate::shown::for_terminal;
 use crate::view::{View, ViewNode};
 use crate::volumes::Place;
+use crate::windows;
 use flr_fs::filesystem::ext;
 use flr_fs::{Code, FileKind, Filesystem, Tree, VolumeId, VolumeNode};
 use std::sync::Arc;
@@ -55,10 +56,7 @@ pub fn guest(tree: &Tree, places: &[Place]) -> Result<Guest> {
             .is_some_and(|error| error.code() != ext::codes::JOURNAL_DEVICE)
     };
     let failed: Vec<_> = tree.volumes().iter().filter(unread).collect();
-    let roots: Vec<_> = places
-        .iter()
-        .filter(|place| looks_like_root(place.filesystem.as_ref()))
-        .collect();
+    let roots = roots(places);
     let shared = |place: &Place| {
         tree.volume(place.volume)
             .is_some_and(|node| node.contents.len() > 1)
@@ -70,13 +68,9 @@ pub fn guest(tree: &Tree, places: &[Place]) -> Result<Guest> {
                 "one volume holds several filesystems or tables",
             ));
         }
-        ([root], _) => *root,
-        ([_, _, ..], _) => {
-            return Err(choose(
-                places,
-                "several filesystems look like a guest's root",
-            ));
-        }
+        ([(root, Root::Unix)], _) => *root,
+        ([(root, Root::Windows)], _) => return windows::guest(tree, places, root),
+        ([_, _, ..], _) => return Err(several(&roots)),
         ([], []) => return Err(nothing(&failed)),
         ([], [only]) if failed.is_empty() => only,
         // The root may be among those that cannot be read: taking another one for it would show
@@ -94,8 +88,56 @@ pub fn guest(tree: &Tree, places: &[Place]) -> Result<Guest> {
     Ok(guest)
 }
 
-fn choose(places: &[Place], reason: &str) -> Error {
-    let volumes = places.iter().map(|place| place.address.clone()).collect();
+/// The drives of the only Windows there is, whatever else there may be beside it. This is where a path
+/// that begins with a drive leads on disks with several systems.
+///
+/// # Errors
+/// As [`guest`].
+pub fn drives(tree: &Tree, places: &[Place]) -> Result<Guest> {
+    let windows = roots(places).into_iter();
+    let windows: Vec<_> = windows.filter(|(_, root)| *root == Root::Windows).collect();
+    match windows.as_slice() {
+        [(root, _)] => windows::guest(tree, places, root),
+        [] => guest(tree, places),
+        [..] => Err(several(&windows)),
+    }
+}
+
+/// What a root is the root of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Root {
+    Unix,
+    Windows,
+}
+
+/// The filesystems that are the root of a system.
+fn roots(places: &[Place]) -> Vec<(&Place, Root)> {
+    let root = |place| {
+        let filesystem: &Place = place;
+        let filesystem = filesystem.filesystem.as_ref();
+        let is_root = [
+            (looks_like_root(filesystem), Root::Unix),
+            (windows::is_system(filesystem), Root::Windows),
+        ];
+        let found = is_root.into_iter().find(|(is_root, _)| *is_root);
+        found.map(|(_, root)| (place, root))
+    };
+    places.iter().filter_map(root).collect()
+}
+
+fn several(roots: &[(&Place, Root)]) -> Error {
+    let has = |wanted| roots.iter().any(|(_, root)| *root == wanted);
+    let reason = match (has(Root::Unix), has(Root::Windows)) {
+        (true, true) => "several systems, one of them Windows, whose drives are /C:/ and so on",
+        (false, true) => "several filesystems hold a Windows",
+        (_, false) => "several filesystems look like a guest's root",
+    };
+    choose(roots.iter().map(|(place, _)| *place), reason)
+}
+
+fn choose<'a>(places: impl IntoIterator<Item = &'a Place>, reason: &str) -> Error {
+    let places = places.into_iter();
+    let volumes = places.map(|place| place.address.clone()).collect();
     Error::Ambiguous(Ambiguous {
         reason: reason.to_owned(),
         volumes,
@@ -180,7 +222,7 @@ fn join_fstab(guest: &mut Guest, tree: &Tree, places: &[Place], root: &Place) {
 }
 
 /// Where something was not found. A volume that cannot be read may be the one that is looked for.
-fn nowhere(tree: &Tree) -> String {
+pub(crate) fn nowhere(tree: &Tree) -> String {
     let unread = tree
         .volumes()
         .iter()
@@ -285,9 +327,13 @@ fn read_small(view: &View, path: &[u8]) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Name of the operating system on a filesystem, from its os-release file, if it has one.
+/// Name of the operating system on a filesystem, from its os-release file or, of Windows, from its
+/// registry, if it has one.
 #[must_use]
 pub fn os_name(filesystem: &Arc<dyn Filesystem>) -> Option<String> {
+    if windows::is_system(filesystem.as_ref()) {
+        return Some(windows::product(filesystem));
+    }
     let view = View::new(Arc::clone(filesystem));
     let text = [&b"/etc/os-release"[..], b"/usr/lib/os-release"]
         .into_iter()

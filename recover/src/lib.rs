@@ -4,16 +4,19 @@ pub mod address;
 pub mod check;
 pub mod copy;
 pub mod error;
+mod folders;
 pub mod fstab;
 pub mod guest;
 pub mod listing;
 pub mod point;
+pub mod registry;
 pub mod shown;
 #[cfg(test)]
 mod testing;
 pub mod view;
 pub mod volumes;
 pub mod walk;
+pub mod windows;
 
 pub use error::{Error, Result};
 pub use listing::{Listing, ListingEntry};

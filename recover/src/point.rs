@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::guest;
 use crate::view::{Resolved, View};
 use crate::volumes::{self, Place};
+use crate::windows;
 use flr_fs::{
     ByteSource, ChecksumPolicy, FileKind, Limits, OpenContext, ReplayPolicy, Tree, Volume,
     discover, registry,
@@ -32,6 +33,7 @@ pub struct Point {
     tree: Tree,
     places: Vec<Place>,
     guest: OnceLock<Result<Opened>>,
+    drives: OnceLock<Result<Opened>>,
     volumes: OnceLock<Result<Opened>>,
 }
 
@@ -45,6 +47,16 @@ pub struct Opened {
     /// The volume's address, if the view is that of one volume; what stands between `::` and the
     /// view's own paths.
     pub volume: Option<String>,
+}
+
+impl From<guest::Guest> for Opened {
+    fn from(guest: guest::Guest) -> Self {
+        Self {
+            view: Arc::new(guest.view),
+            notes: guest.notes.into(),
+            volume: None,
+        }
+    }
 }
 
 /// What an address led to.
@@ -77,6 +89,7 @@ impl Point {
             tree,
             places,
             guest: OnceLock::new(),
+            drives: OnceLock::new(),
             volumes: OnceLock::new(),
         })
     }
@@ -108,15 +121,21 @@ impl Point {
     /// # Errors
     /// As [`guest::guest`].
     pub fn guest(&self) -> Result<Opened> {
-        let made = self.guest.get_or_init(|| {
-            let guest::Guest { view, notes } = guest::guest(&self.tree, &self.places)?;
-            Ok(Opened {
-                view: Arc::new(view),
-                notes: notes.into(),
-                volume: None,
-            })
-        });
+        let made = (self.guest).get_or_init(|| Ok(guest::guest(&self.tree, &self.places)?.into()));
         made.clone()
+    }
+
+    /// The guest's view in which `path` is meant: on disks with several systems, a path that begins
+    /// with a drive can only be one of Windows.
+    fn guest_of(&self, path: &[u8]) -> Result<Opened> {
+        match self.guest() {
+            Err(Error::Ambiguous(_)) if windows::begins_with_drive(path) => {
+                let made = (self.drives)
+                    .get_or_init(|| Ok(guest::drives(&self.tree, &self.places)?.into()));
+                made.clone()
+            }
+            guest => guest,
+        }
     }
 
     /// The view of all volumes.
@@ -138,7 +157,7 @@ impl Point {
     /// The view that a step of a locator names, and the path in it.
     fn select(&self, view: address::View, path: &[u8]) -> Result<(Opened, Vec<u8>)> {
         if view == address::View::Guest {
-            return Ok((self.guest()?, path.to_vec()));
+            return Ok((self.guest_of(path)?, path.to_vec()));
         }
         let Some((place, inside)) = volumes::place_of(&self.places, path) else {
             return Ok((self.volumes()?, [b"/", path].concat()));

@@ -87,6 +87,20 @@ pub fn image(name: &str) -> Arc<dyn ByteSource> {
     Arc::new(FileSource::new(file))
 }
 
+/// A hive of the fixtures, such as `registry-forms`.
+///
+/// # Panics
+/// If there is none of this name.
+#[must_use]
+pub fn hive(name: &str) -> Vec<u8> {
+    let file = tempfile::tempfile_in(scratch()).expect("a temporary file");
+    unpack_file(&format!("{name}.hive"), &file);
+    let source = FileSource::new(file);
+    let mut bytes = vec![0; usize::try_from(source.size()).expect("a small hive")];
+    source.read_at(0, &mut bytes).expect("the hive");
+    bytes
+}
+
 /// An image of the fixtures under a name, for programs. It is unpacked once for each build folder, and
 /// must not be written to.
 ///
@@ -125,8 +139,12 @@ pub fn image_bytes(name: &str) -> Vec<u8> {
     bytes
 }
 
-fn unpack(name: &str, mut file: &File) {
-    let path = fixtures().join("images").join(format!("{name}.img.zst"));
+fn unpack(name: &str, file: &File) {
+    unpack_file(&format!("{name}.img"), file);
+}
+
+fn unpack_file(name: &str, mut file: &File) {
+    let path = fixtures().join("images").join(format!("{name}.zst"));
     let packed = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed)
         .unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -23,7 +23,7 @@ fn partitioned() -> Vec<String> {
     let names: Vec<_> = (names.into_iter())
         .filter(|name| golden::exists(&format!("{name}.volumes")))
         .collect();
-    assert_eq!(names.len(), 10);
+    assert_eq!(names.len(), 13);
     names
 }
 

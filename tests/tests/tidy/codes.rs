@@ -3,7 +3,7 @@
 use crate::tree::rust;
 use flr_fs::registry::{FILESYSTEMS, LAYERS};
 use flr_fs::{Code, discover, signature};
-use flr_recover::{check, guest, walk};
+use flr_recover::{check, guest, registry, walk};
 use std::collections::BTreeSet;
 
 /// Every code that a user can meet and a script can match on.
@@ -18,6 +18,7 @@ fn all() -> Vec<Code> {
     all.extend_from_slice(discover::codes::ALL);
     all.extend_from_slice(&[signature::codes::FORMAT]);
     all.extend_from_slice(guest::codes::ALL);
+    all.extend_from_slice(registry::codes::ALL);
     all.extend_from_slice(walk::codes::ALL);
     all.extend_from_slice(check::codes::ALL);
     all
