@@ -84,8 +84,9 @@ fn logs() -> Vec<(String, Vec<Vec<u8>>)> {
         .into_iter()
         .map(|(name, pages)| (name.to_owned(), pages))
         .collect();
-    // Each byte that is checked, and many that are not.
-    for at in 0..0xa0 {
+    // Each byte that is checked, and many that are not. With a greater high byte of the number of clients
+    // (0x39) the length of their array overflows 16 bits in ntfs-3g, and fits again.
+    for at in (0..0xa0).filter(|at| *at != 0x39) {
         for value in [0, 1, 0x28, 0xff] {
             logs.push((
                 format!("byte {at:#x} is {value:#x}"),
