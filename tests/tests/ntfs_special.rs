@@ -10,13 +10,14 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-/// Fills a volume in two mounts, one for each way in which ntfs-3g writes special files, and prints what a
-/// third one shows.
+/// Fills a volume in two mounts, one for each way in which ntfs-3g writes special files, and prints
+/// what a third one shows.
 const SCRIPT: &str = r#"
 import os, socket, stat, struct, subprocess, sys
 
 image, mount = sys.argv[1:]
-def sh(*words): subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def sh(*words):
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 def units(text): return text.encode('utf-16-le')
 def point(tag, data): return struct.pack('<IHH', tag, len(data), 0) + data
 def names(tag, target, flags=b''):
@@ -51,8 +52,8 @@ def nodes(prefix):
 
 def fill():
     nodes('interix-')
-    for name in ['plain', 'owned', 'rel', 'root', 'abs', 'volume', 'lx', 'cloud', 'appexec', 'dedup',
-                 'unknown', 'hidden', 'Long name.text', 'bigea', 'own ea']:
+    for name in ['plain', 'owned', 'rel', 'root', 'abs', 'volume', 'lx', 'cloud', 'appexec',
+                 'dedup', 'unknown', 'hidden', 'Long name.text', 'bigea', 'own ea']:
         with open(name, 'w') as f: f.write(name)
     os.makedirs('dir/sub'); os.mkdir('junction'); os.mkdir('cloud folder')
     open('dir/sub/root', 'w').close()
@@ -70,9 +71,11 @@ def fill():
     put('dedup', 'reparse_data', point(0x80000013, b'made up'))
     put('unknown', 'reparse_data', point(0x8000ffff, b'made up'))
     put('plain', 'object_id', bytes(range(16)))
-    put('plain', 'ea', eas((b'$LXUID', struct.pack('<I', 1000)), (b'$LXGID', struct.pack('<I', 1001)),
+    put('plain', 'ea', eas((b'$LXUID', struct.pack('<I', 1000)),
+                           (b'$LXGID', struct.pack('<I', 1001)),
                            (b'$LXMOD', struct.pack('<I', 0o100751))))
-    put('own ea', 'ea', eas((b'FOO', b'bar'), (b'user.x', b''), (b'security.y', b'z'), (b'user.FOO', b'no')))
+    put('own ea', 'ea', eas((b'FOO', b'bar'), (b'user.x', b''), (b'security.y', b'z'),
+                            (b'user.FOO', b'no')))
     put('bigea', 'ea', eas(*[(b'N%d' % i, b'v' * 5000) for i in range(10)]))
     put('Long name.text', 'dos_name', b'LONGNA~1.TXT')
     put('hidden', 'attrib', struct.pack('<I', 0x2 | 0x1))
@@ -80,15 +83,17 @@ def fill():
 
 asked = 'acl attrib attrib_be reparse_data dos_name times times_be crtime crtime_be ea'.split()
 def show():
-    paths = [os.path.join(top, name)[2:] for top, dirs, files in os.walk('.') for name in dirs + files]
+    paths = [os.path.join(top, name)[2:]
+             for top, dirs, files in os.walk('.') for name in dirs + files]
     for path in sorted(paths):
         st = os.lstat(path)
-        print('node', path, format(st.st_mode, 'o'), os.major(st.st_rdev), os.minor(st.st_rdev), st.st_size, sep='\t')
+        device = os.major(st.st_rdev), os.minor(st.st_rdev)
+        print('node', path, format(st.st_mode, 'o'), *device, st.st_size, sep='\t')
         if stat.S_ISLNK(st.st_mode): print('link', path, os.readlink(path), sep='\t')
         for name in asked:
             # One call with room: ntfs-3g fails where the room is too small.
-            try: value = subprocess.run(['getfattr', '-h', '--only-values', '-n', 'system.ntfs_' + name, path],
-                                        capture_output=True, check=True).stdout.hex()
+            ask = ['getfattr', '-h', '--only-values', '-n', 'system.ntfs_' + name, path]
+            try: value = subprocess.run(ask, capture_output=True, check=True).stdout.hex()
             except subprocess.CalledProcessError: value = '-'
             print('attr', path, name, value, sep='\t')
         print('list', path, *os.listxattr(path, follow_symlinks=False), sep='\t')

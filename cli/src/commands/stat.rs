@@ -177,19 +177,22 @@ fn print(
             ));
         }
     }
-    for extent in extents {
-        let (kind, at) = words(extent.kind);
-        let at = at.map(|at| format!(" at {at:#x}")).unwrap_or_default();
-        lines.push(format!(
-            " Extent: {:#x}+{:#x} {kind}{at}",
-            extent.offset, extent.len
-        ));
-    }
-    if more && !extents.is_empty() {
-        lines.push(format!(" Extent: … (more than {EXTENT_COUNT_MAX})"));
-    }
+    lines.extend(extent_lines(extents, more));
     for line in lines {
         ctx.out.line(&line)?;
     }
     Ok(())
+}
+
+fn extent_lines(extents: &[Extent], more: bool) -> Vec<String> {
+    let line = |extent: &Extent| {
+        let (kind, at) = words(extent.kind);
+        let at = at.map(|at| format!(" at {at:#x}")).unwrap_or_default();
+        format!(" Extent: {:#x}+{:#x} {kind}{at}", extent.offset, extent.len)
+    };
+    let mut lines: Vec<_> = extents.iter().map(line).collect();
+    if more && !extents.is_empty() {
+        lines.push(format!(" Extent: … (more than {EXTENT_COUNT_MAX})"));
+    }
+    lines
 }
