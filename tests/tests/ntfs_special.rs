@@ -98,6 +98,7 @@ def show():
             print('attr', path, name, value, sep='\t')
         print('list', path, *os.listxattr(path, follow_symlinks=False), sep='\t')
 
+open(image, 'w').truncate(16 << 20)
 sh('mkntfs', '-F', '-q', '-Q', '-c', '4096', image)
 mounted('special_files=interix,permissions', fill)
 mounted('special_files=wsl,permissions', lambda: nodes('wsl-'))
@@ -119,13 +120,6 @@ fn both() -> Option<Both> {
     }
     let dir = tempfile::tempdir_in(scratch()).expect("a folder");
     let (image, mount) = (dir.path().join("image"), dir.path().join("mount"));
-    let file = std::fs::File::options()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(&image);
-    file.and_then(|file| file.set_len(16 << 20))
-        .expect("an image");
     std::fs::create_dir(&mount).expect("a folder");
     let shown = Command::new("unshare")
         .args(["--mount", "python3", "-c", SCRIPT])

@@ -1,5 +1,7 @@
 //! Whether a volume of NTFS is clean: our word against that of `ntfs-3g.probe`, for logs of all kinds.
 
+#![expect(clippy::disallowed_methods, reason = "an image that is made here")]
+
 use flr_fs::{FsState, Volume};
 use flr_recover::{OpenOptions, Point};
 use flr_tests::FileSource;
@@ -157,11 +159,7 @@ fn logs_are_clean_where_ntfs_3g_says_so() {
             .chunks(PAGE_LEN)
             .all(|cluster| is_ones(&cluster))
     );
-    let file = std::fs::File::options()
-        .read(true)
-        .append(false)
-        .write(true)
-        .open(&image);
+    let file = std::fs::File::options().read(true).write(true).open(&image);
     let file = file.expect("the image");
     let at = u64::try_from(at).expect("small");
     let (mut clean, mut unclean) = (0, 0);
@@ -185,4 +183,46 @@ fn logs_are_clean_where_ntfs_3g_says_so() {
         }
     }
     assert!(clean > 100 && unclean > 100, "{clean} clean, {unclean} not");
+}
+
+#[test]
+fn a_sleeping_windows_is_told_where_ntfs_3g_tells_it() {
+    if !require(&[
+        "root",
+        "fuse",
+        "unshare",
+        "mkntfs",
+        "ntfs-3g",
+        "ntfs-3g.probe",
+    ]) {
+        return;
+    }
+    for (content, expected) in [
+        ("printf hibr; head -c 5000 /dev/zero", 14),
+        ("printf HIBR; head -c 5000 /dev/zero", 14),
+        ("printf WAKE; head -c 5000 /dev/zero", 0),
+        ("head -c 5000 /dev/zero", 0),
+        ("printf WAKE", 14),
+    ] {
+        let (dir, image) = volume();
+        let mount = dir.path().join("mount");
+        std::fs::create_dir(&mount).expect("a folder");
+        let filled = Command::new("unshare")
+            .args(["--mount", "sh", "-ec"])
+            .arg(format!(
+                "ntfs-3g \"$0\" \"$1\"; ({content}) > \"$1/hiberfil.sys\"; umount \"$1\""
+            ))
+            .args([&image, &mount])
+            .status();
+        assert!(filled.expect("unshare").success(), "{content}");
+        assert_eq!(probe(&image), Some(expected), "{content}");
+        let (state, codes) = state(&image);
+        match expected {
+            0 => assert_eq!((state, codes), (FsState::Clean, vec![]), "{content}"),
+            _ => {
+                assert_eq!(state, FsState::NotReplayed, "{content}");
+                assert_eq!(codes, ["ntfs.hibernated"], "{content}");
+            }
+        }
+    }
 }
