@@ -17,7 +17,7 @@ use super::special::{self, Plain, Special};
 use super::stream::{Sizes, Stream, Value};
 use super::upcase::{UPCASE_LEN_MAX, UpCase};
 use super::volume_state::{self, Hiberfil};
-use super::wof::{self, Overlay};
+use super::wof::{self, Algorithm, Overlay};
 use super::{codes, compressed, content, hibernation, particulars, utf16, xattr};
 use crate::bytes::len_u64;
 use crate::cache::Cache;
@@ -270,23 +270,6 @@ impl NtfsFilesystem {
         }
     }
 
-    /// The content of `size` bytes that the Windows Overlay Filter keeps in a stream of its own.
-    fn overlay(&self, file: &File<'_>, size: u64) -> Result<Arc<dyn ByteSource>> {
-        let at = file.base.at;
-        let value = file.value(types::REPARSE_POINT, &[], reparse::ATTRIBUTE_BYTES_MAX)?;
-        let value = value.unwrap_or_default();
-        let algorithm = wof::Algorithm::parse(reparse::parse(&value, at)?.data, at)?;
-        let name: Vec<u8> = (wof::STREAM_NAME.encode_utf16())
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        let Some(stream) = self.data(file, &name)? else {
-            let detail = format!("no stream {} in the file", wof::STREAM_NAME);
-            return Err(Error::corrupt(codes::WOF, at, detail));
-        };
-        let stream = self.readable(file, &stream)?;
-        Ok(Arc::new(Overlay::new(stream, size, algorithm, at)?))
-    }
-
     fn open_main(&self, file: &File<'_>) -> Result<Arc<dyn ByteSource>> {
         let (special, metadata) = self.node(file)?;
         match metadata.kind {
@@ -298,7 +281,7 @@ impl NtfsFilesystem {
         match (special.content, &stream) {
             (Content::Here, _) => {}
             (Content::HereIfWhole, Some(stream)) if stream.is_whole() => {}
-            (Content::Overlay, Some(stream)) => return self.overlay(file, stream.data_size),
+            (Content::Overlay, _) => return self.overlay(file, metadata.size),
             _ => return Err(reparse::not_here(special.tag.unwrap_or(0), file.base.at)),
         }
         match stream {
@@ -310,6 +293,20 @@ impl NtfsFilesystem {
                 Err(Error::corrupt(codes::STREAM, file.base.at, detail))
             }
         }
+    }
+
+    /// The content of a file of `size` bytes that the Windows Overlay Filter has compressed.
+    fn overlay(&self, file: &File<'_>, size: u64) -> Result<Arc<dyn ByteSource>> {
+        let at = file.base.at;
+        let missing = |what: &str| Error::corrupt(codes::WOF, at, what);
+        let value = file.value(types::REPARSE_POINT, &[], reparse::ATTRIBUTE_BYTES_MAX)?;
+        let value = value.ok_or_else(|| missing("no reparse point"))?;
+        let algorithm = Algorithm::parse(reparse::parse(&value, at)?.data, at)?;
+        let name = wof::STREAM_NAME.encode_utf16().flat_map(u16::to_le_bytes);
+        let stream = self.data(file, &name.collect::<Vec<_>>())?;
+        let stream = stream.ok_or_else(|| missing("no stream with the compressed content"))?;
+        let stored = self.readable(file, &stream)?;
+        Ok(Arc::new(Overlay::new(stored, size, algorithm, at)?))
     }
 }
 

@@ -47,6 +47,7 @@ mod upcase_table;
 pub mod utf16;
 pub mod volume_information;
 pub mod volume_state;
+pub mod wof;
 pub mod xattr;
 
 use self::boot::{BootSector, SIZE};
@@ -101,4 +102,3 @@ impl FilesystemDriver for Ntfs {
         Ok(Arc::new(filesystem))
     }
 }
-pub mod wof;
