@@ -8,4 +8,4 @@ use crate::layer;
 pub const LAYERS: &[&dyn Layer] = &[&layer::gpt::Gpt, &layer::mbr::Mbr];
 
 /// Every filesystem.
-pub const FILESYSTEMS: &[&dyn FilesystemDriver] = &[&filesystem::ext::Ext];
+pub const FILESYSTEMS: &[&dyn FilesystemDriver] = &[&filesystem::ext::Ext, &filesystem::ntfs::Ntfs];

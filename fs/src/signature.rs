@@ -75,7 +75,6 @@ const SIGNATURES: &[(At, &[u8], Sort, &str)] = &[
         Sort::Data,
         "a btrfs filesystem",
     ),
-    (At::Start(3), b"NTFS    ", Sort::Data, "an NTFS filesystem"),
     (At::Start(3), b"EXFAT   ", Sort::Data, "an exFAT filesystem"),
     (At::Start(3), b"-FVE-FS-", Sort::Data, "a BitLocker volume"),
     (

@@ -30,14 +30,20 @@ codes! {
     VOLUME_SIZE = "ntfs.volume.size";
     /// A record of the `$MFT` is damaged and its copy in the `$MFTMirr` is used.
     MIRROR = "ntfs.mirror";
-    /// A reference to a record that is another file's by now, or nobody's.
-    STALE_REFERENCE = "ntfs.reference.stale";
     /// A list of attributes that makes no sense.
     ATTRIBUTE_LIST = "ntfs.attribute_list";
     /// A part of a file that the list of attributes names and that is not there.
     MISSING_PIECE = "ntfs.attribute_list.missing";
     /// A stream whose sizes and pieces contradict each other.
     STREAM = "ntfs.stream";
+    /// Content that only a key can read (EFS).
+    ENCRYPTED = "ntfs.encrypted";
+    /// Content that is compressed.
+    COMPRESSED = "ntfs.compressed";
+    /// The table by which names are compared cannot be read.
+    UPCASE = "ntfs.upcase";
+    /// What the volume says about itself cannot be read.
+    VOLUME = "ntfs.volume";
     /// A value that is longer than it can be.
     VALUE_SIZE = "ntfs.value.size";
     /// A record of the `$MFT` whose header makes no sense.

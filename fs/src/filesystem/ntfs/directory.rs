@@ -20,7 +20,7 @@ use super::rebuild::{Parents, Records, fault_of};
 use super::reference::FileReference;
 use super::upcase::UpCase;
 use super::utf16;
-use crate::bytes::{get_le_u16, len_u64};
+use crate::bytes::len_u64;
 use crate::error::{Error, Fault, Result};
 use crate::filesystem::DirCursor;
 use crate::node::FileKind;
@@ -190,7 +190,7 @@ impl Directory {
         let index = self.index.as_ref().map_err(Clone::clone)?;
         index.search(&mut |entry| {
             let name = FileName::parse_words(entry.key)?;
-            let units = units_of(name.name);
+            let units = utf16::units_of(name.name);
             search.consider(&name, &units, entry.reference());
             Ok(search.upcase.compare(&units, search.wanted))
         })?;
@@ -219,7 +219,7 @@ impl Directory {
                     at,
                     ..
                 } => {
-                    let units = units_of(name.name);
+                    let units = utf16::units_of(name.name);
                     if hashes.len() <= KNOWN_COUNT_MAX {
                         hashes.push(folded_hash(search.upcase, &units));
                     }
@@ -265,7 +265,7 @@ impl Directory {
         for child in parents.children(self.own.record()) {
             let read = records.names(child, &mut |reference, name| {
                 if name.parent == self.own {
-                    search.consider(name, &units_of(name.name), reference);
+                    search.consider(name, &utf16::units_of(name.name), reference);
                 }
             });
             is_complete &= read.is_ok();
@@ -493,11 +493,6 @@ fn stale(name: &[u8], reference: FileReference, at: u64) -> Fault {
         name.escape_ascii()
     );
     Fault::new(codes::DIRECTORY_STALE, at, detail)
-}
-
-fn units_of(name: &[u8]) -> Vec<u16> {
-    let units = name.chunks_exact(2);
-    units.map(|unit| get_le_u16(unit, 0).unwrap_or(0)).collect()
 }
 
 fn entry_hash(reference: FileReference, name: &[u8]) -> u64 {

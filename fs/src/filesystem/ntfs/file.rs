@@ -7,10 +7,14 @@ use super::content;
 use super::disk::Disk;
 use super::mft::Mft;
 use super::record::Record;
+use super::standard_information::StandardInformation;
 use super::stream::Stream;
 use crate::bytes::clamp_usize;
 use crate::error::{Error, Fault, Result};
 use std::sync::Arc;
+
+/// Whether an attribute is wanted: type, name (UTF-16 little-endian), lowest VCN.
+pub type Wanted<'w> = dyn Fn(u32, &[u8], u64) -> bool + 'w;
 
 /// A file whose attributes can be asked for.
 #[derive(Debug)]
@@ -29,27 +33,26 @@ impl<'a> File<'a> {
         Self { mft, base, list }
     }
 
-    /// Calls `visit` with every attribute of the types that `wanted` names, in the order of the list
-    /// if there is one. Pieces of one stream come in the order of their clusters.
+    /// Calls `visit` with every attribute that `wanted` names by type, name and lowest VCN, in the order
+    /// of the list if there is one.
     ///
-    /// Damage comes as an error between them; an attribute that is not seen may be behind it.
-    pub fn each(&self, wanted: &dyn Fn(u32) -> bool, visit: &mut dyn FnMut(Result<Attribute<'_>>)) {
+    /// Damage comes as an error in place of the attribute; what is not seen may be behind it.
+    pub fn each(&self, wanted: &Wanted<'_>, visit: &mut dyn FnMut(Result<Attribute<'_>>)) {
         let Some(list) = &self.list else {
             for attribute in self.base.attributes() {
-                if attribute
-                    .as_ref()
-                    .map_or(true, |found| wanted(found.type_code))
-                {
+                let meant = attribute.as_ref().map_or(true, |found| {
+                    wanted(found.type_code, found.name, found.lowest_vcn())
+                });
+                if meant {
                     visit(attribute);
                 }
             }
             return;
         };
-        for entry in list
-            .entries()
-            .iter()
-            .filter(|entry| wanted(entry.type_code))
-        {
+        for entry in list.entries() {
+            if !wanted(entry.type_code, list.name(entry), entry.lowest_vcn) {
+                continue;
+            }
             match self.mft.extension(&self.base, entry.reference) {
                 Ok(record) => visit(piece_in(&record, list, entry)),
                 Err(error) => visit(Err(error)),
@@ -115,13 +118,18 @@ impl<'a> File<'a> {
         }
     }
 
-    /// The value of `$STANDARD_INFORMATION`, which always lies in the base record.
+    /// `$STANDARD_INFORMATION`, which always lies in the base record.
     ///
     /// # Errors
-    /// Damage before it, or anywhere if there is none.
-    pub fn standard_information(&self) -> Result<Option<&[u8]>> {
+    /// [`codes::STANDARD_INFORMATION`] if there is none or it is cut; damage before it.
+    pub fn standard_information(&self) -> Result<StandardInformation> {
         let found = self.base.attribute(types::STANDARD_INFORMATION, &[])?;
-        Ok(found.and_then(|attribute| attribute.resident()))
+        let value = found.and_then(|found| Some((found.resident()?, found.at)));
+        let (value, at) = value.ok_or_else(|| {
+            let detail = format!("no standard information in record {}", self.base.number);
+            Error::corrupt(codes::STANDARD_INFORMATION, self.base.at, detail)
+        })?;
+        StandardInformation::parse(value, at)
     }
 }
 

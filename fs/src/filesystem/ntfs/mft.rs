@@ -164,26 +164,6 @@ impl Mft {
         }
     }
 
-    /// The record that a reference leads to, which has a file of its own.
-    ///
-    /// # Errors
-    /// [`codes::STALE_REFERENCE`] if the record is not in use, holds overflow of another, or has been
-    /// used anew since the reference was made.
-    pub fn resolve(&self, reference: FileReference) -> Result<Record> {
-        let stale = |found: String| {
-            let detail = format!("a reference to record {reference}, which {found}");
-            Err(Error::corrupt(codes::STALE_REFERENCE, 0, detail))
-        };
-        match self.record(reference.record()) {
-            Ok(record) if record.base.is_some() => stale("holds a part of another".to_owned()),
-            Ok(record) if !reference.fits(record.sequence) => {
-                stale(format!("has sequence number {}", record.sequence))
-            }
-            Err(Error::Request(Request::NoSuchNode)) => stale("is not in use".to_owned()),
-            found => found,
-        }
-    }
-
     /// The extension record of `base` that a reference leads to, or `base` itself.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ const HEADER_LEN: usize = 0x2a;
 
 const FLAG_IN_USE: u16 = 1;
 const FLAG_DIRECTORY: u16 = 2;
+const FLAG_VIEW_INDEX: u16 = 8;
 
 /// A record whose update sequence has been applied. Cheap to clone; keeps the bytes it lies in alive.
 #[derive(Clone, Debug)]
@@ -109,6 +110,12 @@ impl Record {
     #[must_use]
     pub const fn is_directory(&self) -> bool {
         self.flags & FLAG_DIRECTORY != 0
+    }
+
+    /// Whether the file is an index of something else than names.
+    #[must_use]
+    pub const fn is_index(&self) -> bool {
+        self.flags & FLAG_VIEW_INDEX != 0
     }
 
     /// All attributes that lie in this record.

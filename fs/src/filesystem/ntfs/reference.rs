@@ -19,6 +19,13 @@ impl FileReference {
         Self(raw)
     }
 
+    /// The reference to a record that has this sequence number.
+    #[must_use]
+    pub fn of(record: u64, sequence: u16) -> Self {
+        let number = record & ((1 << RECORD_BITS) - 1);
+        Self(number | u64::from(sequence) << RECORD_BITS)
+    }
+
     /// Number of the record: 0 to 2^48 - 1.
     #[must_use]
     pub const fn record(self) -> u64 {

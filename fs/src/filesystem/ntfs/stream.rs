@@ -31,36 +31,32 @@ pub struct Stream {
     pub missing: Option<Fault>,
 }
 
-/// Where the bytes of a stream are.
-#[derive(Clone, Debug)]
-pub enum Value {
-    /// In the record.
-    Resident(Arc<[u8]>),
-    /// In clusters.
-    Mapped(RunList),
+/// Sizes of a stream in bytes, as its first piece has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Length of the content.
+    pub data: u64,
+    /// Length of what has been written. At most `data`.
+    pub initialized: u64,
+    /// Bytes taken on the volume.
+    pub allocated: u64,
 }
 
-impl Stream {
-    /// The stream that starts with `first`.
+impl Sizes {
+    /// Sizes from the first piece of a stream.
     ///
     /// # Errors
-    /// [`codes::STREAM`] for a piece that is not the first one or sizes that contradict each other;
-    /// those of [`RunList::push_pairs`].
-    pub fn start(first: &Attribute<'_>, bounds: &RunBounds) -> Result<Self> {
+    /// [`codes::STREAM`] for a piece that is not the first one or sizes that contradict each other.
+    pub fn of(first: &Attribute<'_>) -> Result<Self> {
         let bad = |detail: String| Error::corrupt(codes::STREAM, first.at, detail);
         let piece = match first.form {
             Form::Resident(value) => {
                 let len = len_u64(value.len());
                 return Ok(Self {
-                    flags: first.flags,
-                    at: first.at,
-                    data_size: len,
-                    initialized_size: len,
+                    data: len,
+                    initialized: len,
                     // What the value takes of its record, as other readers count it.
-                    allocated_size: len.next_multiple_of(8),
-                    compression_unit: 0,
-                    value: Value::Resident(Arc::from(value)),
-                    missing: None,
+                    allocated: len.next_multiple_of(8),
                 });
             }
             Form::NonResident(piece) => piece,
@@ -76,17 +72,50 @@ impl Stream {
             );
             return Err(bad(detail));
         }
+        Ok(Self {
+            data: piece.data_size,
+            initialized: piece.initialized_size,
+            allocated: piece.total_allocated.unwrap_or(piece.allocated_size),
+        })
+    }
+}
+
+/// Where the bytes of a stream are.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// In the record.
+    Resident(Arc<[u8]>),
+    /// In clusters.
+    Mapped(RunList),
+}
+
+impl Stream {
+    /// The stream that starts with `first`.
+    ///
+    /// # Errors
+    /// Those of [`Sizes::of`] and of [`RunList::push_pairs`].
+    pub fn start(first: &Attribute<'_>, bounds: &RunBounds) -> Result<Self> {
+        let sizes = Sizes::of(first)?;
+        let (compression_unit, value) = match first.form {
+            Form::Resident(value) => (0, Value::Resident(Arc::from(value))),
+            Form::NonResident(piece) => {
+                let runs = RunList::default();
+                (piece.compression_unit, Value::Mapped(runs))
+            }
+        };
         let mut stream = Self {
             flags: first.flags,
             at: first.at,
-            data_size: piece.data_size,
-            initialized_size: piece.initialized_size,
-            allocated_size: piece.total_allocated.unwrap_or(piece.allocated_size),
-            compression_unit: piece.compression_unit,
-            value: Value::Mapped(RunList::default()),
+            data_size: sizes.data,
+            initialized_size: sizes.initialized,
+            allocated_size: sizes.allocated,
+            compression_unit,
+            value,
             missing: None,
         };
-        stream.push(first, bounds)?;
+        if matches!(first.form, Form::NonResident(_)) {
+            stream.push(first, bounds)?;
+        }
         Ok(stream)
     }
 
@@ -111,6 +140,15 @@ impl Stream {
     /// Says that a part of the map could not be read. The first reason stays.
     pub fn lose(&mut self, why: Fault) {
         self.missing.get_or_insert(why);
+    }
+
+    /// The same in no more memory than it needs.
+    #[must_use]
+    pub fn compact(mut self) -> Self {
+        if let Value::Mapped(runs) = &mut self.value {
+            runs.shrink();
+        }
+        self
     }
 
     /// Memory taken, in bytes.

@@ -51,6 +51,13 @@ pub fn from_wtf8(bytes: &[u8]) -> Option<Vec<u16>> {
     Some(units)
 }
 
+/// The units of a name as stored, little-endian. An odd byte at the end is left out.
+#[must_use]
+pub fn units_of(stored: &[u8]) -> Vec<u16> {
+    let units = stored.chunks_exact(2);
+    units.map(|unit| get_le_u16(unit, 0).unwrap_or(0)).collect()
+}
+
 const fn is_high(unit: u16) -> bool {
     matches!(unit, 0xd800..=0xdbff)
 }
