@@ -157,6 +157,7 @@ impl Filesystem for Host {
                 kind: None,
                 next: DirCursor::default(),
                 metadata: None,
+                hidden: false,
             };
             if visit(DirItem::Entry(entry)).is_break() {
                 break;

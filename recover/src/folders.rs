@@ -191,6 +191,7 @@ impl Filesystem for Folders {
                 kind: None,
                 next,
                 metadata,
+                hidden: false,
             };
             if visit(DirItem::Entry(entry)).is_break() {
                 break;

@@ -223,6 +223,7 @@ impl Filesystem for MemoryFs {
                 kind: None,
                 next: DirCursor(len_u64(i).saturating_add(1)),
                 metadata: None,
+                hidden: false,
             };
             if visit(DirItem::Entry(entry)).is_break() {
                 break;

@@ -55,6 +55,8 @@ pub struct View {
     root: Option<ViewNode>,
     joins: HashMap<ViewNode, Join>,
     listings: Cache<ViewNode, Arc<Listing>>,
+    /// Whether listings have the filesystems' own files, such as `$MFT`.
+    shows_hidden: bool,
 }
 
 /// A resolved path.
@@ -77,6 +79,7 @@ impl View {
             root: None,
             joins: HashMap::new(),
             listings: Cache::with_shards(LISTING_CACHE_BYTES, 1),
+            shows_hidden: false,
         }
     }
 
@@ -89,6 +92,20 @@ impl View {
             root: Some(dir),
             joins: self.joins.clone(),
             listings: Cache::new(LISTING_CACHE_BYTES),
+            shows_hidden: self.shows_hidden,
+        }
+    }
+
+    /// The same view whose listings have the filesystems' own files as well (`$MFT`). A path leads to
+    /// them either way.
+    #[must_use]
+    pub fn with_hidden(&self) -> Self {
+        Self {
+            filesystems: self.filesystems.clone(),
+            root: self.root,
+            joins: self.joins.clone(),
+            listings: Cache::new(LISTING_CACHE_BYTES),
+            shows_hidden: true,
         }
     }
 
@@ -188,6 +205,7 @@ impl View {
                 Want::Names,
                 &mut |item| {
                     match item {
+                        DirItem::Entry(entry) if entry.hidden && !self.shows_hidden => {}
                         DirItem::Entry(entry) => {
                             let node = ViewNode {
                                 filesystem: dir.filesystem,

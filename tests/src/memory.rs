@@ -307,6 +307,7 @@ impl Filesystem for MemoryFs {
                     kind: entry.kind,
                     next: DirCursor(index),
                     metadata: (want == Want::Metadata).then(|| self.metadata(entry.node)),
+                    hidden: false,
                 }),
                 Err(fault) => DirItem::Damaged(fault.clone()),
             };

@@ -65,6 +65,8 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Ls) -> Outcome {
 fn list(ctx: &mut Context<'_>, args: &Ls, opened: &Opened) -> Outcome<()> {
     let resolved = &opened.target.resolved;
     let view = &opened.target.opened.view;
+    let all = args.all.then(|| view.with_hidden());
+    let view = all.as_ref().unwrap_or(view);
     let base = if resolved.path == b"/" {
         &[][..]
     } else {

@@ -21,6 +21,8 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Tree) -> Outcome {
 fn draw(ctx: &mut Context<'_>, args: &Tree, opened: &Opened) -> Outcome<()> {
     let resolved = &opened.target.resolved;
     let view = &opened.target.opened.view;
+    let all = args.all.then(|| view.with_hidden());
+    let view = all.as_ref().unwrap_or(view);
     let base = if resolved.path == b"/" {
         &[][..]
     } else {

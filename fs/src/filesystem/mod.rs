@@ -164,6 +164,9 @@ pub struct DirEntry<'a> {
     pub next: DirCursor,
     /// The node's metadata, if it was wanted.
     pub metadata: Option<Result<Metadata>>,
+    /// Whether it is one of the format's own files (`$MFT`), which users do not see unless they ask
+    /// for them. A path that names one leads there all the same.
+    pub hidden: bool,
 }
 
 /// What [`Filesystem::lookup`] found.

@@ -42,7 +42,7 @@ pub(super) fn check(run: &mut Run<'_>, point: &Point) -> Result<()> {
         }
         let here = point.places().iter();
         for place in here.filter(|place| place.volume == volume.id) {
-            let view = View::new(Arc::clone(&place.filesystem));
+            let view = View::new(Arc::clone(&place.filesystem)).with_hidden();
             run.root(&view, format!("/{}", place.address).as_bytes())?;
         }
     }

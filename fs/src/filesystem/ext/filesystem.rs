@@ -257,6 +257,7 @@ impl Filesystem for ExtFilesystem {
                     kind: entry.kind,
                     next,
                     metadata,
+                    hidden: false,
                 }))
             }
             DirFound::Damaged(fault) => visit(DirItem::Damaged(fault)),

@@ -61,6 +61,8 @@ pub struct Listed<'a> {
     pub kind: Option<FileKind>,
     /// Where to go on after it.
     pub next: DirCursor,
+    /// Whether it is one of the volume's own files, in the root.
+    pub hidden: bool,
 }
 
 /// What a listing is made of.
@@ -124,7 +126,7 @@ impl Directory {
                     at,
                     next,
                 } => {
-                    if self.is_hidden(&name, reference) || is_short_twin(records, &name, reference)
+                    if self.is_own_dot(&name, reference) || is_short_twin(records, &name, reference)
                     {
                         return ControlFlow::Continue(());
                     }
@@ -137,6 +139,7 @@ impl Directory {
                         reference,
                         kind: name.kind(),
                         next: DirCursor(if lost { next | LOST } else { next }),
+                        hidden: self.is_hidden(reference),
                     }))
                 }
                 Seen::Damaged { fault, lost: names } => {
@@ -317,11 +320,14 @@ impl Directory {
         })
     }
 
-    /// Whether an entry is the root's own `.`, or one of the volume's own files in the root.
-    fn is_hidden(&self, name: &FileName<'_>, reference: FileReference) -> bool {
-        let own_dot = reference.record() == self.own.record() && name.name == [b'.', 0];
-        let in_root = self.own.record() == mft::ROOT;
-        own_dot || (in_root && reference.record() < mft::FIRST_USER_RECORD)
+    /// Whether an entry is the root's own `.`.
+    fn is_own_dot(&self, name: &FileName<'_>, reference: FileReference) -> bool {
+        reference.record() == self.own.record() && name.name == [b'.', 0]
+    }
+
+    /// Whether an entry is one of the volume's own files.
+    const fn is_hidden(&self, reference: FileReference) -> bool {
+        self.own.record() == mft::ROOT && reference.record() < mft::FIRST_USER_RECORD
     }
 
     /// The names that files have in this directory and that its index does not have.
@@ -343,7 +349,7 @@ impl Directory {
         for (ordinal, child) in (0_u64..).zip(children).skip(skipped) {
             let mut names = Vec::new();
             let read = records.names(child, &mut |reference, name| {
-                let wanted = name.parent == self.own && !self.is_hidden(name, reference);
+                let wanted = name.parent == self.own && !self.is_own_dot(name, reference);
                 if wanted && !listed.contains(&entry_hash(reference, name.name)) {
                     names.push((name.wtf8(), reference, name.kind(), name.namespace));
                 }
@@ -368,6 +374,7 @@ impl Directory {
                     reference,
                     kind,
                     next: DirCursor(next),
+                    hidden: self.is_hidden(reference),
                 }))?;
             }
         }

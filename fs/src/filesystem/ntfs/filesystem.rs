@@ -311,6 +311,7 @@ impl Filesystem for NtfsFilesystem {
                         node,
                         kind: entry.kind,
                         next: entry.next,
+                        hidden: entry.hidden,
                         metadata: match want {
                             Want::Names => None,
                             Want::Metadata => Some(self.metadata(node)),
