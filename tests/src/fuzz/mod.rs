@@ -5,6 +5,7 @@
 //! changed byte is one the reader looks at. The same functions run in the tests (a fixed seed, few
 //! seconds), in the program `long` (millions of executions) and under libFuzzer (`fuzz/`).
 
+pub mod hive;
 pub mod mutate;
 pub mod packed;
 pub mod read;
@@ -27,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("xattr", targets::xattr, targets::xattr_seeds),
     ("address", text::address, text::address_seeds),
     ("fstab", text::fstab, text::fstab_seeds),
+    ("registry", hive::registry, hive::registry_seeds),
 ];
 
 /// The target of this name.
