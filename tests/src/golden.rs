@@ -62,6 +62,27 @@ pub struct Node {
     pub error: Option<String>,
     pub volume: Option<String>,
     pub name_b64: Option<String>,
+    pub ends_sha256: Option<String>,
+    pub attrib: Option<String>,
+    pub acl_sha256: Option<String>,
+    pub reparse: Option<String>,
+    pub ea: Option<String>,
+    pub dos_name: Option<String>,
+    pub object_id: Option<String>,
+    pub streams: Option<BTreeMap<String, Stream>>,
+    pub link: Option<(String, String)>,
+    pub elsewhere: Option<bool>,
+}
+
+/// The truth about one named stream.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "fixtures/README.md describes every field")]
+pub struct Stream {
+    pub size: u64,
+    pub sha256: Option<String>,
+    pub ends_sha256: Option<String>,
+    pub error: Option<String>,
 }
 
 impl Node {

@@ -6,10 +6,14 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Bytes that are looked at at once when zeros are skipped.
 const PIECE_LEN: usize = 64 << 10;
+const SECTOR_LEN: usize = 512;
+
+/// What stands in a packed image for the table of upper case of an NTFS volume: see `fixtures/kit.py`.
+const UPCASE_HERE: &[u8] = b"fixtures/upcase.zst goes here\n";
 
 /// A file as a byte source: as little as tests need.
 #[derive(Debug)]
@@ -149,14 +153,17 @@ fn unpack_file(name: &str, mut file: &File) {
     let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed)
         .unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut piece = vec![0; PIECE_LEN];
-    let mut size = 0;
+    let (mut size, mut tables) = (0, Vec::new());
     loop {
         let len = fill(&mut decoder, &mut piece);
         if len == 0 {
             break;
         }
-        size += len;
         let piece = &piece[..len];
+        let sectors = piece.chunks(SECTOR_LEN).enumerate();
+        let marked = sectors.filter(|(_, sector)| sector.starts_with(UPCASE_HERE));
+        tables.extend(marked.map(|(index, _)| size + index * SECTOR_LEN));
+        size += len;
         if piece.iter().all(|byte| *byte == 0) {
             let skip = i64::try_from(len).expect("a short piece");
             file.seek(SeekFrom::Current(skip)).expect("a sparse file");
@@ -166,6 +173,28 @@ fn unpack_file(name: &str, mut file: &File) {
     }
     file.set_len(u64::try_from(size).expect("a size"))
         .expect("a sparse file");
+    for at in tables {
+        let at = u64::try_from(at).expect("a place");
+        file.write_all_at(upcase(), at).expect("room for a table");
+    }
+}
+
+/// The table of upper case that `mkntfs` writes. It hardly packs; its differences from the identity do.
+fn upcase() -> &'static [u8] {
+    static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let packed = File::open(fixtures().join("upcase.zst")).expect("fixtures/upcase.zst");
+        let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
+        let mut steps = Vec::new();
+        let mut decoder = decoder.expect("a sound archive");
+        decoder.read_to_end(&mut steps).expect("a sound archive");
+        let steps = steps.chunks_exact(2).zip(0_u16..=u16::MAX);
+        let upper = |(step, unit): (&[u8], u16)| {
+            let step = u16::from_le_bytes([step[0], step[1]]);
+            unit.wrapping_add(step).to_le_bytes()
+        };
+        steps.flat_map(upper).collect()
+    })
 }
 
 fn fill(from: &mut impl Read, buf: &mut [u8]) -> usize {
