@@ -2,6 +2,7 @@
 //! faults, and the tools of the machine they run on.
 
 pub mod compare;
+pub mod compressed_stream;
 pub mod content;
 pub mod crash;
 pub mod e2fsprogs;
