@@ -102,9 +102,6 @@ fn each_drive_holds_what_ntfs_3g_shows_in_it() {
         assert_eq!(rows.len(), count, "{name}");
         for row in rows {
             let path = row["path"].as_str().expect("a path");
-            if row["type"] == "symlink" {
-                continue;
-            }
             let locator = Locator::guest(OsStr::new(path));
             let found = follow(&point, &locator, &OpenOptions::default(), false);
             let found = found.map_err(|lost| lost.error).expect(path);
@@ -169,6 +166,35 @@ fn case_and_backslashes_are_as_in_windows() {
     }
     let shown = at(&point, r"C:\Users").expect("a folder").resolved.path;
     assert_eq!(shown, b"/C:/Users");
+}
+
+#[test]
+fn links_lead_to_the_drives_that_windows_means() {
+    let point = open("windows-gpt");
+    let path = |path: &str| {
+        let found = at(&point, path).map(|found| found.resolved.path);
+        found.map(|path| String::from_utf8(path).expect("a path"))
+    };
+    for (from, to) in [
+        ("/C:/Documents and Settings/Bob", "/C:/Users/Bob"),
+        (r"C:\Users\All Users\app.ini", "/C:/ProgramData/app.ini"),
+        ("/C:/Users/Bob/Reports/report.txt", "/E:/shared/report.txt"),
+        ("/C:/Users/Bob/Root/notepad.exe", "/C:/Windows/notepad.exe"),
+    ] {
+        assert_eq!(path(from).expect(from), to);
+    }
+    // A volume without a letter, by its GUID.
+    let wim = path("/C:/Recovery/WindowsRE/winre.wim").expect("the recovery volume");
+    assert!(wim.starts_with("/Volume{"), "{wim}");
+    assert_eq!(
+        read(&open("windows-gpt").guest().expect("a guest").view, &wim),
+        b"MSWIM"
+    );
+    let error = path("/C:/Users/Bob/Gone/y").expect_err("a link to a disk that is not there");
+    assert!(
+        matches!(&error, Error::Fs(error) if error.code() == codes::ABSENT),
+        "{error}"
+    );
 }
 
 #[test]
@@ -264,6 +290,18 @@ fn an_ntfs_that_holds_no_windows_has_no_letters() {
         read(&opened.view, "/C:/users/bob/x.docx"),
         b"the letter of bob\n"
     );
+}
+
+#[test]
+fn a_volume_by_itself_knows_no_drives() {
+    let point = open("windows-gpt");
+    let locator = |path: &str| Locator::volume(OsStr::new(path));
+    let find = |path: &str| {
+        follow(&point, &locator(path), &OpenOptions::default(), true).map_err(|lost| lost.error)
+    };
+    assert!(find("part/3/Users/Bob/Root/notepad.exe").is_ok());
+    let error = find("part/3/Documents and Settings/Bob").expect_err("a drive");
+    assert!(matches!(error, Error::NotFound(_)), "{error}");
 }
 
 #[test]
