@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Images that every place has, as links.
-const IMAGES: [&str; 14] = [
+const IMAGES: [&str; 17] = [
     "web01",
     "nested",
     "mbr-primary",
@@ -27,6 +27,9 @@ const IMAGES: [&str; 14] = [
     "ext4-journal-external-log",
     "ext4-nodes",
     "ntfs-streams",
+    "windows-gpt",
+    "windows-linux",
+    "windows-mbr",
 ];
 
 /// The folder.

@@ -114,3 +114,8 @@ fn damage() {
 fn usage() {
     check("usage");
 }
+
+#[test]
+fn windows() {
+    check("windows");
+}
