@@ -2,6 +2,7 @@
 //! faults, and the tools of the machine they run on.
 
 pub mod compare;
+mod compare_ntfs;
 pub mod content;
 pub mod crash;
 pub mod e2fsprogs;
