@@ -66,6 +66,8 @@ codes! {
     INDEX_ORPHAN = "ntfs.index.orphan";
     /// An entry of a directory that names a file which is no longer there.
     DIRECTORY_STALE = "ntfs.directory.stale";
+    /// An entry of a directory that leads to a file which has no such name.
+    DIRECTORY_FOREIGN = "ntfs.directory.foreign";
     /// An entry of a directory that is meant for another directory.
     DIRECTORY_PARENT = "ntfs.directory.parent";
     /// Names that the damaged index of a directory does not have, found at the files themselves.

@@ -2,8 +2,7 @@
 //!
 //! A file with a long and a short name has two entries; the short one (namespace `Dos`) is found and not
 //! listed. An entry leads to a file only while its reference fits: one that names a file which has been
-//! deleted since is damage, never the file that has the record now. The volume's own files are not
-//! listed in the root; they are found by name.
+//! deleted since is damage, never the file that has the record now.
 //!
 //! Where damage may have cost names, the listing goes on with what the files themselves say
 //! ([`super::rebuild`]), after a [`Found::Damaged`] with [`codes::DIRECTORY_REBUILT`].
@@ -37,6 +36,9 @@ const LOST: u64 = 1 << 61;
 const NAMES_PER_FILE: u64 = 1 << 16;
 /// Longest name in 16-bit units.
 const NAME_LEN_MAX: usize = 255;
+/// Unused bytes at the end of an entry that are worth a remark: the shortest entry with a name has as
+/// many. Writers leave up to 7, for alignment.
+const SLACK_LEN_MIN: usize = 0x58;
 /// Names of which a directory remembers that it has no others: 4 bytes each.
 const KNOWN_COUNT_MAX: usize = 256 << 10;
 
@@ -126,13 +128,20 @@ impl Directory {
                     at,
                     next,
                 } => {
-                    if self.is_own_dot(&name, reference) || is_short_twin(records, &name, reference)
-                    {
+                    if self.is_own_dot(&name, reference) {
                         return ControlFlow::Continue(());
                     }
                     let wtf8 = name.wtf8();
-                    if let Ok(false) = records.is_live(reference) {
-                        return visit(Found::Damaged(stale(&wtf8, reference, at)));
+                    match self.verdict(records, name.name, reference) {
+                        Verdict::Fits | Verdict::Open => {}
+                        Verdict::ShortTwin => return ControlFlow::Continue(()),
+                        Verdict::Gone => {
+                            return visit(Found::Damaged(gone(&wtf8, reference, at)));
+                        }
+                        Verdict::Foreign => {
+                            lost = true;
+                            return visit(Found::Damaged(foreign(&wtf8, reference, at)));
+                        }
                     }
                     visit(Found::Entry(Listed {
                         name: &wtf8,
@@ -179,7 +188,7 @@ impl Directory {
         let down = self.find_in_tree(&mut search);
         if down.is_ok()
             && let Some(best) = &search.best
-            && !matches!(records.is_live(best.reference), Ok(false))
+            && self.verdict(records, &best.name, best.reference).leads()
         {
             return Ok(Some(best.hit()));
         }
@@ -211,7 +220,7 @@ impl Directory {
         mut search: Search<'_>,
     ) -> Result<Option<Hit>> {
         search.best = None;
-        let mut gone = None;
+        let mut stale = None;
         let mut damaged = None;
         let mut hashes = Vec::new();
         let flow = self.walk(0, &mut |seen| {
@@ -226,8 +235,14 @@ impl Directory {
                     if hashes.len() <= KNOWN_COUNT_MAX {
                         hashes.push(folded_hash(search.upcase, &units));
                     }
-                    if search.accepts(&units) && matches!(records.is_live(reference), Ok(false)) {
-                        gone.get_or_insert_with(|| stale(&name.wtf8(), reference, at));
+                    let verdict = match search.accepts(&units) {
+                        true => self.verdict(records, name.name, reference),
+                        false => Verdict::Open,
+                    };
+                    if verdict == Verdict::Gone {
+                        stale.get_or_insert_with(|| gone(&name.wtf8(), reference, at));
+                    } else if verdict == Verdict::Foreign {
+                        damaged.get_or_insert_with(|| foreign(&name.wtf8(), reference, at));
                     } else if search.consider(&name, &units, reference) {
                         return ControlFlow::Break(());
                     }
@@ -248,10 +263,10 @@ impl Directory {
                 hashes.dedup();
                 let _ = self.known.set(hashes.into());
             }
-            return gone.map_or(Ok(None), |fault| Err(Error::Corrupt(fault)));
+            return stale.map_or(Ok(None), |fault| Err(Error::Corrupt(fault)));
         };
         let is_complete = self.find_rebuilt(records, &mut search);
-        match (search.best, gone) {
+        match (search.best, stale) {
             (Some(best), _) => Ok(Some(best.hit())),
             (None, Some(fault)) => Err(Error::Corrupt(fault)),
             (None, None) if is_complete => Ok(None),
@@ -267,7 +282,7 @@ impl Directory {
         let mut is_complete = parents.gap().is_none();
         for child in parents.children(self.own.record()) {
             let read = records.names(child, &mut |reference, name| {
-                if name.parent == self.own {
+                if self.is_meant(name.parent) {
                     search.consider(name, &utf16::units_of(name.name), reference);
                 }
             });
@@ -301,6 +316,12 @@ impl Directory {
                     return visit(Seen::Damaged { fault, lost: true });
                 }
             };
+            if entry.slack() >= SLACK_LEN_MIN {
+                let slack = entry.slack();
+                let detail = format!("an entry with {slack} bytes that may have been others");
+                let fault = Fault::new(codes::INDEX_ENTRY, at, detail);
+                visit(Seen::Damaged { fault, lost: true })?;
+            }
             if name.parent.record() != self.own.record() {
                 let (shown, parent) = (name.wtf8(), name.parent.record());
                 let detail = format!(
@@ -318,6 +339,37 @@ impl Directory {
                 next,
             })
         })
+    }
+
+    /// Asks the record that an entry leads to. A sound volume would not need it: a damaged one must
+    /// neither show a file under the name of another nor make one vanish.
+    fn verdict(&self, records: &dyn Records, stored: &[u8], reference: FileReference) -> Verdict {
+        let (mut is_live, mut fits, mut is_short, mut has_long) = (false, false, false, false);
+        let read = records.names(reference.record(), &mut |own, name| {
+            is_live |= reference.fits(own.sequence());
+            if self.is_meant(name.parent) {
+                let same = name.name == stored;
+                fits |= same;
+                is_short |= same && name.namespace == Namespace::Dos;
+                has_long |= name.namespace == Namespace::Win32;
+            }
+        });
+        match read {
+            _ if is_live && is_short && has_long => Verdict::ShortTwin,
+            _ if is_live && fits => Verdict::Fits,
+            Ok(()) if is_live => Verdict::Foreign,
+            Ok(()) => Verdict::Gone,
+            // A file of its own with the right sequence number, but not all of its names can be read.
+            Err(_) => match records.is_live(reference) {
+                Ok(false) => Verdict::Gone,
+                Ok(true) | Err(_) => Verdict::Open,
+            },
+        }
+    }
+
+    /// Whether a name stands in this directory.
+    fn is_meant(&self, parent: FileReference) -> bool {
+        parent.record() == self.own.record() && parent.fits(self.own.sequence())
     }
 
     /// Whether an entry is the root's own `.`.
@@ -347,9 +399,10 @@ impl Directory {
         let skipped = usize::try_from(first / NAMES_PER_FILE).unwrap_or(usize::MAX);
         let children = parents.children(self.own.record());
         for (ordinal, child) in (0_u64..).zip(children).skip(skipped) {
-            let mut names = Vec::new();
+            let (mut names, mut has_long) = (Vec::new(), false);
             let read = records.names(child, &mut |reference, name| {
-                let wanted = name.parent == self.own && !self.is_own_dot(name, reference);
+                let wanted = self.is_meant(name.parent) && !self.is_own_dot(name, reference);
+                has_long |= wanted && name.namespace == Namespace::Win32;
                 if wanted && !listed.contains(&entry_hash(reference, name.name)) {
                     names.push((name.wtf8(), reference, name.kind(), name.namespace));
                 }
@@ -357,7 +410,6 @@ impl Directory {
             if let Err(error) = read {
                 visit(Found::Damaged(fault_of(&error)))?;
             }
-            let has_long = names.iter().any(|(.., space)| *space == Namespace::Win32);
             let base = ordinal.saturating_mul(NAMES_PER_FILE);
             for (position, (name, reference, kind, space)) in (base..).zip(names) {
                 if position < first || (space == Namespace::Dos && has_long) {
@@ -427,7 +479,8 @@ struct Search<'a> {
 struct Candidate {
     rank: Rank,
     reference: FileReference,
-    units: Vec<u16>,
+    /// As stored.
+    name: Vec<u8>,
 }
 
 /// How well a name fits; the better the less.
@@ -440,14 +493,9 @@ enum Rank {
 
 impl Candidate {
     fn hit(&self) -> Hit {
-        let bytes: Vec<u8> = self
-            .units
-            .iter()
-            .flat_map(|unit| unit.to_le_bytes())
-            .collect();
         Hit {
             reference: self.reference,
-            name: utf16::to_wtf8(&bytes),
+            name: utf16::to_wtf8(&self.name),
         }
     }
 }
@@ -471,35 +519,48 @@ impl Search<'_> {
             self.best = Some(Candidate {
                 rank,
                 reference,
-                units: units.to_vec(),
+                name: name.name.to_vec(),
             });
         }
         rank == Rank::Exact
     }
 }
 
-/// Whether an entry is the short name of a file that is listed by its long one. The entry's word alone
-/// would do on a sound volume; a damaged one must not make a file vanish.
-fn is_short_twin(records: &dyn Records, entry: &FileName<'_>, reference: FileReference) -> bool {
-    if entry.namespace != Namespace::Dos {
-        return false;
-    }
-    let (mut is_short, mut has_long) = (false, false);
-    let read = records.names(reference.record(), &mut |_, name| {
-        if name.parent == entry.parent {
-            is_short |= name.namespace == Namespace::Dos && name.name == entry.name;
-            has_long |= name.namespace == Namespace::Win32;
-        }
-    });
-    read.is_ok() && is_short && has_long
+/// What the record that an entry leads to says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The file has this name here.
+    Fits,
+    /// It is the short name of a file that has a long one here as well.
+    ShortTwin,
+    /// The record cannot be read. Asking for its metadata tells why.
+    Open,
+    /// The file is no longer there.
+    Gone,
+    /// The file has no such name here: the reference or the name is damaged.
+    Foreign,
 }
 
-fn stale(name: &[u8], reference: FileReference, at: u64) -> Fault {
+impl Verdict {
+    const fn leads(self) -> bool {
+        matches!(self, Self::Fits | Self::ShortTwin | Self::Open)
+    }
+}
+
+fn gone(name: &[u8], reference: FileReference, at: u64) -> Fault {
     let detail = format!(
-        "the entry \"{}\" leads to {reference}, which is no longer there",
+        "the entry \"{}\" leads to record {reference}, which is no longer there",
         name.escape_ascii()
     );
     Fault::new(codes::DIRECTORY_STALE, at, detail)
+}
+
+fn foreign(name: &[u8], reference: FileReference, at: u64) -> Fault {
+    let detail = format!(
+        "the entry \"{}\" leads to record {reference}, which has no such name",
+        name.escape_ascii()
+    );
+    Fault::new(codes::DIRECTORY_FOREIGN, at, detail)
 }
 
 fn entry_hash(reference: FileReference, name: &[u8]) -> u64 {
@@ -519,5 +580,7 @@ fn folded_hash(upcase: &UpCase, units: &[u16]) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
+#[cfg(test)]
+mod mutations;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,6 @@ use super::upcase::UpCase;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::source::{ByteSource, Memory};
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -198,8 +197,6 @@ pub(super) struct Volume {
     pub(super) files: BTreeMap<u64, (u16, Vec<Vec<u8>>)>,
     /// Records that cannot be read.
     pub(super) bad: BTreeSet<u64>,
-    /// How often the names of a record were asked for.
-    pub(super) asked: Cell<u64>,
     pub(super) upcase: UpCase,
     pub(super) parents: OnceLock<Arc<Parents>>,
 }
@@ -225,7 +222,6 @@ impl Records for Volume {
         record: u64,
         visit: &mut dyn FnMut(FileReference, &FileName<'_>),
     ) -> Result<()> {
-        self.asked.set(self.asked.get().wrapping_add(1));
         self.check(record)?;
         if let Some((sequence, names)) = self.files.get(&record) {
             let reference = FileReference::new(record | (u64::from(*sequence) << 48));

@@ -58,6 +58,14 @@ impl<'a> Entry<'a> {
         FileReference::new(get_le_u64(self.bytes, 0).unwrap_or(0))
     }
 
+    /// Bytes of the entry that are neither header, key nor child.
+    #[must_use]
+    pub fn slack(&self) -> usize {
+        let child = self.child.map_or(0, |_| VCN_LEN);
+        let used = ENTRY_HEADER_LEN.saturating_add(self.key.len());
+        self.bytes.len().saturating_sub(used.saturating_add(child))
+    }
+
     /// The data of an entry of a view index (`$SII`, `$SDH`), or `None` if it lies outside of the entry.
     #[must_use]
     pub fn data(&self) -> Option<&'a [u8]> {
