@@ -3,6 +3,7 @@
 
 pub mod compare;
 mod compare_ntfs;
+pub mod compressed_stream;
 pub mod content;
 pub mod crash;
 pub mod e2fsprogs;

@@ -5,6 +5,7 @@
 //! changed byte is one the reader looks at. The same functions run in the tests (a fixed seed, few
 //! seconds), in the program `long` (millions of executions) and under libFuzzer (`fuzz/`).
 
+pub mod codec;
 pub mod mutate;
 pub mod packed;
 pub mod read;
@@ -27,6 +28,10 @@ pub const TARGETS: &[Target] = &[
     ("xattr", targets::xattr, targets::xattr_seeds),
     ("address", text::address, text::address_seeds),
     ("fstab", text::fstab, text::fstab_seeds),
+    ("lznt1", codec::lznt1, codec::lznt1_seeds),
+    ("xpress", codec::xpress, codec::xpress_seeds),
+    ("lzx", codec::lzx, codec::lzx_seeds),
+    ("wof", codec::wof, codec::wof_seeds),
 ];
 
 /// The target of this name.

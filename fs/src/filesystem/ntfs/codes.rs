@@ -38,7 +38,7 @@ codes! {
     STREAM = "ntfs.stream";
     /// Content that only a key can read (EFS).
     ENCRYPTED = "ntfs.encrypted";
-    /// Content that is compressed.
+    /// Content that is compressed in a way that is not read.
     COMPRESSED = "ntfs.compressed";
     /// The table by which names are compared cannot be read.
     UPCASE = "ntfs.upcase";
@@ -102,4 +102,12 @@ codes! {
     LOG_DAMAGED = "ntfs.log.damaged";
     /// Windows sleeps and keeps changes in memory. A remark, not damage.
     HIBERNATED = "ntfs.hibernated";
+    /// A compression unit that does not give its bytes.
+    COMPRESSED_UNIT = "ntfs.compressed.unit";
+    /// The reparse data or the table of chunks of a file of the Windows Overlay Filter makes no sense.
+    WOF = "ntfs.wof";
+    /// A chunk of a file of the Windows Overlay Filter that does not give its bytes.
+    WOF_CHUNK = "ntfs.wof.chunk";
+    /// Content that the Windows Overlay Filter keeps in a WIM archive, or in a way that is not known.
+    WOF_PROVIDER = "ntfs.wof.provider";
 }

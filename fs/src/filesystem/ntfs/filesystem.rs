@@ -13,7 +13,7 @@ use super::rebuild::{Parents, Records};
 use super::reference::FileReference;
 use super::stream::{Sizes, Stream, Value};
 use super::upcase::{UPCASE_LEN_MAX, UpCase};
-use super::{codes, content, utf16};
+use super::{codes, compressed, content, utf16};
 use crate::bytes::len_u64;
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
@@ -190,11 +190,10 @@ impl NtfsFilesystem {
             let fault = Fault::new(codes::ENCRYPTED, stream.at, detail);
             return Err(Error::Locked(fault));
         }
-        if stream.flags.compression() != 0 {
-            let detail = "compressed content, which is not read yet";
-            return Err(Error::unsupported(codes::COMPRESSED, stream.at, detail));
+        match stream.flags.compression() {
+            0 => Ok(content::open(&self.disk, stream)),
+            _ => compressed::open(&self.disk, stream),
         }
-        Ok(content::open(&self.disk, stream))
     }
 
     fn open_main(&self, file: &File<'_>) -> Result<Arc<dyn ByteSource>> {

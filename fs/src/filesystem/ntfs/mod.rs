@@ -8,6 +8,8 @@ pub mod attribute_list;
 pub mod boot;
 pub mod codec;
 pub mod codes;
+pub mod compressed;
+pub mod compression_unit;
 pub mod content;
 pub mod descriptor;
 pub mod directory;
@@ -95,3 +97,4 @@ impl FilesystemDriver for Ntfs {
     }
 }
 pub mod volume_information;
+pub mod wof;
