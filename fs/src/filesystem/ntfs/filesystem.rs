@@ -13,10 +13,11 @@ use super::rebuild::{Parents, Records};
 use super::reference::FileReference;
 use super::stream::{Sizes, Stream, Value};
 use super::upcase::{UPCASE_LEN_MAX, UpCase};
-use super::{codes, compressed, content, utf16};
+use super::{codes, compressed, content, second_reader, utf16};
 use crate::bytes::len_u64;
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
+use crate::filesystem::check::StartSecondReader;
 use crate::filesystem::{
     DirCursor, DirEntry, DirItem, Filesystem, Found, StreamInfo, StreamName, Want,
 };
@@ -88,7 +89,11 @@ impl NtfsFilesystem {
         })
     }
 
-    fn file(&self, node: NodeId) -> Result<File<'_>> {
+    pub(super) fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    pub(super) fn file(&self, node: NodeId) -> Result<File<'_>> {
         let record = self.mft.record(node.0)?;
         if record.base.is_some() {
             return Err(Request::NoSuchNode.into());
@@ -352,6 +357,10 @@ impl Filesystem for NtfsFilesystem {
             }
         });
         damage.map_or(Ok(streams), Err)
+    }
+
+    fn second_reader(&self) -> Option<StartSecondReader> {
+        Some(second_reader::start(&self.disk.source))
     }
 
     fn open(&self, node: NodeId, stream: StreamName<'_>) -> Result<Arc<dyn ByteSource>> {

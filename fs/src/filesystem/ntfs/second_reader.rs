@@ -144,12 +144,12 @@ struct Other {
 impl Other {
     /// Whether the record of this number lies in one piece of the MFT.
     fn is_contiguous(&self, number: u64) -> bool {
-        let Value::Runs(runs) = &self.mft.value else {
+        let Value::Mapped(runs) = &self.mft.value else {
             return false;
         };
         let boot = &self.ours.disk().boot;
         let size = u64::from(boot.record_size);
-        let vcn = |byte: u64| byte / u64::from(boot.cluster_size).max(1);
+        let vcn = |byte: u64| byte.checked_div(boot.cluster_size.into()).unwrap_or(0);
         let start = number.saturating_mul(size);
         let last = vcn(start.saturating_add(size.saturating_sub(1)));
         runs.run_at(vcn(start))
@@ -194,8 +194,7 @@ impl SecondReader for Other {
         if file::list_of(self.ours.disk(), &file.base).is_some() {
             return Ok(Some("attribute list"));
         }
-        let has = |type_code| Ok(file.stream(type_code, &[])?.is_some());
-        if has(types::REPARSE_POINT)? {
+        if file.stream(types::REPARSE_POINT, &[])?.is_some() {
             return Ok(Some("reparse point"));
         }
         let size = content.map_or(metadata.size, ByteSource::size);
@@ -213,8 +212,13 @@ impl SecondReader for Other {
         Ok(match &stream {
             Stream { flags, .. } if flags.is_encrypted() => Some("encrypted"),
             Stream { flags, .. } if flags.compression() != 0 => Some("compressed"),
-            Stream { value: Value::Resident(_), .. } => None,
-            _ if stream.initialized_size < stream.data_size => Some("initialised size below its size"),
+            Stream {
+                value: Value::Resident(_),
+                ..
+            } => None,
+            _ if stream.initialized_size < stream.data_size => {
+                Some("initialised size below its size")
+            }
             _ => None,
         })
     }
@@ -275,7 +279,10 @@ impl OtherFile {
     /// Opens the content, goes to the place and asks; `None` without an unnamed `$DATA`.
     fn with<T>(
         &self,
-        ask: impl FnOnce(&mut dyn FnMut(&mut [u8]) -> Result<usize, NtfsError>, u64) -> Result<T, NtfsError>,
+        ask: impl FnOnce(
+            &mut dyn FnMut(&mut [u8]) -> Result<usize, NtfsError>,
+            u64,
+        ) -> Result<T, NtfsError>,
     ) -> Result<Option<T>, Refusal> {
         let refused = |error: NtfsError| self.device.refusal(&error);
         let mut device = self.device.clone();
@@ -288,9 +295,13 @@ impl OtherFile {
         let mut value = attribute.value(&mut device).map_err(refused)?;
         let size = value.len();
         if self.at > 0 {
-            value.seek(&mut device, SeekFrom::Start(self.at)).map_err(refused)?;
+            value
+                .seek(&mut device, SeekFrom::Start(self.at))
+                .map_err(refused)?;
         }
-        ask(&mut |buf| value.read(&mut device, buf), size).map(Some).map_err(refused)
+        ask(&mut |buf| value.read(&mut device, buf), size)
+            .map(Some)
+            .map_err(refused)
     }
 }
 
