@@ -13,7 +13,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 /// What `mkntfs` is told.
-const CONFIGS: &[&str] = &["-s 512 -c 512", "-s 512 -c 1024", "-s 512 -c 4096", "-s 4096 -c 4096", "-s 512 -c 65536"];
+const CONFIGS: &[&str] = &[
+    "-s 512 -c 512",
+    "-s 512 -c 1024",
+    "-s 512 -c 4096",
+    "-s 4096 -c 4096",
+    "-s 512 -c 65536",
+];
 
 const SIZE: u64 = 48 << 20;
 const STEP_COUNT: u32 = 220;
@@ -22,7 +28,9 @@ const STEP_COUNT: u32 = 220;
 fn script(seed: u64) -> String {
     let mut random = Random::new(seed);
     let (mut dirs, mut files) = (vec![".".to_owned()], vec!["./first".to_owned()]);
-    let mut out = String::from("echo first > first; mkdir c; setfattr -n system.ntfs_attrib_be -v 0x00000800 c\n");
+    let mut out = String::from(
+        "echo first > first; mkdir c; setfattr -n system.ntfs_attrib_be -v 0x00000800 c\n",
+    );
     dirs.push("./c".to_owned());
     for step in 0..STEP_COUNT {
         let dir = dirs[random.below(dirs.len())].clone();
@@ -43,16 +51,23 @@ fn script(seed: u64) -> String {
                 format!("yes {step}-large | head -c {large} > {name}")
             }
             // Growing two files by turns makes pieces.
-            7 => format!("for i in $(seq 40); do yes $i | head -c 4096 >> {file}; echo $i >> first; done"),
+            7 => format!(
+                "for i in $(seq 40); do yes $i | head -c 4096 >> {file}; echo $i >> first; done"
+            ),
             8 if !file.contains("/c/") => {
-                format!("yes {step}-hole | dd of={file} conv=notrunc bs=1000 seek={small} count=3 status=none iflag=fullblock")
+                format!(
+                    "yes {step}-hole | dd of={file} conv=notrunc bs=1000 seek={small} count=3 status=none iflag=fullblock"
+                )
             }
             9 => format!("ln -s {} {name}", "target/".repeat(1 + small / 10)),
             10 => {
                 files.push(name.clone());
                 format!("ln {file} {name}")
             }
-            11 => format!("yes {step} | head -c {} > '{file}:stream-{small}'", large % 20_000),
+            11 => format!(
+                "yes {step} | head -c {} > '{file}:stream-{small}'",
+                large % 20_000
+            ),
             12 => format!("touch -d @{} {file}", large * 12_345),
             _ => format!("for i in $(seq {small}); do echo $i > {name}-$i; done; rm -f {name}-*3"),
         };
@@ -95,14 +110,22 @@ fn check(config: &str, seed: u64, dir: &Path) {
     assert!(golden.nodes.len() > 100, "{} nodes", golden.nodes.len());
     let file = std::fs::File::open(&image).expect("the image");
     let disk = Volume::disk(Arc::new(FileSource::new(file)));
-    let opened = Point::open(vec![disk], &OpenOptions::default()).guest().expect(config);
+    let opened = Point::open(vec![disk], &OpenOptions::default())
+        .guest()
+        .expect(config);
     let told = compare(&opened.view, &golden, Rules::default());
-    assert!(told.is_empty(), "{config}, seed {seed}:\n{}", told.join("\n"));
+    assert!(
+        told.is_empty(),
+        "{config}, seed {seed}:\n{}",
+        told.join("\n")
+    );
 }
 
 #[test]
 fn aged_at_random_ntfs_3g_agrees() {
-    if !require(&["root", "fuse", "unshare", "mkntfs", "ntfs-3g", "setfattr", "python3"]) {
+    if !require(&[
+        "root", "fuse", "unshare", "mkntfs", "ntfs-3g", "setfattr", "python3",
+    ]) {
         return;
     }
     let dir = tempfile::tempdir_in(scratch()).expect("a folder");

@@ -27,6 +27,7 @@ pub mod log_file;
 pub mod mft;
 pub mod node;
 pub mod object_id;
+pub mod particulars;
 pub mod rebuild;
 pub mod record;
 pub mod reference;
@@ -36,6 +37,7 @@ pub mod run_list;
 mod second_reader;
 pub mod secure;
 pub mod sid;
+pub mod special;
 pub mod standard_information;
 pub mod stream;
 #[cfg(test)]
@@ -44,6 +46,10 @@ pub mod time;
 pub mod upcase;
 mod upcase_table;
 pub mod utf16;
+pub mod volume_information;
+pub mod volume_state;
+pub mod wof;
+pub mod xattr;
 
 use self::boot::{BootSector, SIZE};
 use crate::error::{Code, Result};
@@ -97,5 +103,3 @@ impl FilesystemDriver for Ntfs {
         Ok(Arc::new(filesystem))
     }
 }
-pub mod volume_information;
-pub mod wof;
