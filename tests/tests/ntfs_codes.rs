@@ -60,7 +60,7 @@ const RECIPES: &[(Code, &str, Change)] = &[
     }),
     (INDEX_ROOT, "ntfs-4k", |p| {
         let value = p.value(p.attribute(MANY, types::INDEX_ROOT));
-        p.patch.put_u32(value, 0x99);
+        p.patch.put_u32(value + 0x10, 0xfff8);
     }),
     (INDEX_BLOCK, "ntfs-4k", |p| {
         let at = p.index_blocks(MANY)[1];

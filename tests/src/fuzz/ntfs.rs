@@ -85,7 +85,8 @@ fn templates(fixtures: &[(&str, usize)], type_code: u32, has_blocks: bool) -> Ve
         });
         found.extend(numbers.take(*count).map(|(number, blocks)| {
             let record = volume.record(number);
-            let mut places = vec![record..record + volume.record_size()];
+            let record = record..record + volume.record_size();
+            let mut places: Vec<_> = std::iter::once(record).collect();
             let blocks = blocks.into_iter().take(BLOCK_COUNT_MAX);
             places.extend(blocks.map(|at| at..at + INDEX_BLOCK_LEN));
             let node = NodeId(number.try_into().expect("a record"));

@@ -219,6 +219,11 @@ impl SecondReader for Other {
             _ if stream.initialized_size < stream.data_size => {
                 Some("initialised size below its size")
             }
+            // It keeps places as numbers that are never 0, and takes that one for a hole.
+            Stream {
+                value: Value::Mapped(runs),
+                ..
+            } if runs.runs().iter().any(|run| run.lcn == Some(0)) => Some("cluster 0"),
             _ => None,
         })
     }
