@@ -101,13 +101,16 @@ impl NtfsPatch {
 
     fn attribute_in(&self, record: usize, type_code: u32) -> Option<usize> {
         let mut at = record + usize::from(self.patch.u16(record + 0x14));
-        loop {
-            match self.patch.u32(at) {
-                found if found == type_code => return Some(at),
-                u32::MAX => return None,
-                _ => at += self.patch.word(at + 4),
+        let end = record + self.record_size() - 8;
+        // A length that its update sequence stands in makes no step, or leads out of the record.
+        while at < end {
+            match (self.patch.u32(at), self.patch.word(at + 4)) {
+                (found, _) if found == type_code => return Some(at),
+                (u32::MAX, _) | (_, 0) => return None,
+                (_, len) => at += len,
             }
         }
+        None
     }
 
     /// Byte of a resident value.

@@ -46,7 +46,7 @@ macro_rules! smoke {
 
 smoke! {
     partitions image journal directory map xattr address fstab lznt1 xpress lzx wof
-    ntfs_image ntfs_record ntfs_runs ntfs_index
+    ntfs_image ntfs_record ntfs_runs ntfs_index registry
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! seconds), in the program `long` (millions of executions) and under libFuzzer (`fuzz/`).
 
 pub mod codec;
+pub mod hive;
 pub mod mutate;
 pub mod ntfs;
 pub mod packed;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("ntfs_record", ntfs::record, ntfs::record_seeds),
     ("ntfs_runs", ntfs::runs, ntfs::runs_seeds),
     ("ntfs_index", ntfs::index, ntfs::index_seeds),
+    ("registry", hive::registry, hive::registry_seeds),
 ];
 
 /// The target of this name.
