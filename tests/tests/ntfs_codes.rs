@@ -13,6 +13,9 @@ type Change = fn(&mut NtfsPatch);
 /// What is put around the source of the volume.
 type Wrap = fn(&NtfsPatch, Arc<dyn ByteSource>) -> Arc<dyn ByteSource>;
 
+/// What is bounded.
+type Bound = fn(&mut Limits);
+
 const NONE: Change = |_| {};
 
 /// Records of `ntfs-4k`.
@@ -86,7 +89,7 @@ const WRAPPED: &[(Code, &str, Wrap)] = &[
 ];
 
 /// Codes that come from bounds.
-const LIMITED: &[(Code, &str, fn(&mut Limits))] = &[
+const LIMITED: &[(Code, &str, Bound)] = &[
     (RUN_COUNT, "ntfs-fragmented", |limits| {
         limits.run_count_max = 2
     }),

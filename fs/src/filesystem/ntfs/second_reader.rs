@@ -10,9 +10,10 @@ use super::attribute::types;
 use super::file;
 use super::filesystem::NtfsFilesystem;
 use super::stream::{Stream, Value};
-use super::utf16;
+use super::{codes, utf16};
 use crate::bytes::{clamp_usize, len_u64};
 use crate::error::{Error, Result};
+use crate::filesystem::Filesystem;
 use crate::filesystem::check::{Refusal, SecondFile, SecondReader, StartSecondReader};
 use crate::format::OpenContext;
 use crate::node::{FileKind, Metadata, NodeId};
@@ -46,6 +47,11 @@ pub(super) fn start(source: &Arc<dyn ByteSource>) -> StartSecondReader {
     Box::new(move || {
         let failed = |error: Error| Refusal::Failed(error.to_string());
         let ours = NtfsFilesystem::open(&source, &OpenContext::default()).map_err(failed)?;
+        let mut notes = ours.info().notes.iter();
+        if notes.any(|note| [codes::BOOT_COPY, codes::MIRROR].contains(&note.code)) {
+            // It knows of no copies.
+            return Err(Refusal::NotComparable("volume read from copies"));
+        }
         let mft = ours.file(NodeId(super::mft::MFT)).map_err(failed)?;
         if file::list_of(ours.disk(), &mft.base).is_some() {
             return Err(Refusal::NotComparable("MFT with an attribute list"));
