@@ -9,6 +9,7 @@
 use super::attribute::types;
 use super::file;
 use super::filesystem::NtfsFilesystem;
+use super::node::INDEX_NAME;
 use super::stream::{Stream, Value};
 use super::{codes, utf16};
 use crate::bytes::{clamp_usize, len_u64};
@@ -34,6 +35,8 @@ const READ_COUNT_MAX: u64 = 4096;
 const BYTES_OF_A_READ: u64 = 64;
 /// Of what is compared in one go.
 const SIZE_MAX: u64 = 64 << 30;
+/// Bytes of an index block, in every volume that Windows or `mkntfs` makes.
+const INDEX_BLOCK_SIZE: u32 = 4096;
 /// Bytes of an index that it may keep in memory.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 /// Directories whose listings are kept, to find the way to files by what it saw in them.
@@ -206,6 +209,11 @@ impl SecondReader for Other {
         let size = content.map_or(metadata.size, ByteSource::size);
         self.device.grant(size);
         if content.is_none() {
+            // It counts them in clusters where the format counts in units of 512 bytes.
+            let has_blocks = file.stream(types::INDEX_ALLOCATION, INDEX_NAME)?.is_some();
+            if has_blocks && self.ours.disk().boot.cluster_size > INDEX_BLOCK_SIZE {
+                return Ok(Some("index blocks smaller than a cluster"));
+            }
             let is_large = size > INDEX_BYTES_MAX;
             return Ok(is_large.then_some("directory over 64 MiB"));
         }
