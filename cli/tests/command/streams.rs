@@ -9,7 +9,7 @@ const SCRIPT: &str = r#"
 import os, subprocess, sys
 image, theirs, ours = sys.argv[1:]
 subprocess.run(['ntfs-3g', '-o', 'ro,streams_interface=xattr', image, theirs], check=True)
-system = 'acl attrib attrib_be reparse_data dos_name times times_be crtime crtime_be ea none'.split()
+system = 'acl attrib attrib_be reparse_data dos_name times times_be crtime crtime_be ea none'
 
 def ask(path, name):
     # One call with room: ntfs-3g fails where the room is too small.
@@ -30,7 +30,7 @@ for top, dirs, files in os.walk(ours):
             elif name == 'user.larger' and b'Argument list too long' in one.stderr: print('long')
             else: print('differs', path, stream, one.stderr, len(one.stdout), len(other.stdout))
         if listed != expected: print('differs', path, listed ^ expected)
-        for name in system:
+        for name in system.split():
             one, other = ask(path, 'system.ntfs_' + name), ask(beside, 'system.ntfs_' + name)
             same = one.returncode == other.returncode and one.stdout == other.stdout
             print('same' if same else 'differs', *([] if same else [path, name, one, other]))
