@@ -11,6 +11,9 @@
 //! keep it for as long as there is room: a directory that was searched in vain once remembers which
 //! names it has. The filesystem answers [`Records`].
 
+mod verified;
+
+use self::verified::{KEPT_COUNT_MAX, Verified};
 use super::codes;
 use super::file_name::{FileName, Namespace};
 use super::index::{Index, Item};
@@ -26,7 +29,7 @@ use crate::node::FileKind;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Cursors from here on count names that the index does not have.
 const REBUILT_FROM: u64 = 1 << 62;
@@ -50,6 +53,8 @@ pub struct Directory {
     case_sensitive: bool,
     /// Hashes of all names in upper case, sorted, once all of them have been seen without damage.
     known: OnceLock<Box<[u32]>>,
+    /// What the records said of the entries that were listed last.
+    verified: Mutex<Verified>,
 }
 
 /// An entry that is listed.
@@ -102,19 +107,19 @@ impl Directory {
             own,
             case_sensitive,
             known: OnceLock::new(),
+            verified: Mutex::new(Verified::new()),
         }
     }
 
-    /// About how many bytes it takes to keep the directory, once it has been searched.
+    /// About how many bytes it takes to keep the directory, once it has been searched and listed.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        // One name in about 100 bytes of index, of which 4 are kept, and the root.
+        // One name in about 100 bytes of index, every other one of them short.
         let allocated = self.index.as_ref().map_or(0, Index::allocated);
         let names = usize::try_from(allocated / 100).unwrap_or(usize::MAX);
-        names
-            .min(KNOWN_COUNT_MAX)
-            .saturating_mul(size_of::<u32>())
-            .saturating_add(1024)
+        let known = names.min(KNOWN_COUNT_MAX).saturating_mul(4);
+        let twins = (names / 2).min(KEPT_COUNT_MAX).saturating_mul(16);
+        known.saturating_add(twins).saturating_add(1024)
     }
 
     /// Hands the entries from `from` on to `visit`.
@@ -126,13 +131,14 @@ impl Directory {
                     name,
                     reference,
                     at,
+                    place,
                     next,
                 } => {
                     if self.is_own_dot(&name, reference) {
                         return ControlFlow::Continue(());
                     }
                     let wtf8 = name.wtf8();
-                    match self.verdict(records, name.name, reference) {
+                    match self.known_verdict(records, place, next) {
                         Verdict::Fits | Verdict::Open => {}
                         Verdict::ShortTwin => return ControlFlow::Continue(()),
                         Verdict::Gone => {
@@ -305,8 +311,13 @@ impl Directory {
             }
         };
         index.walk(from, &mut |item| {
-            let (entry, at, next) = match item {
-                Item::Entry { entry, at, next } => (entry, at, next),
+            let (entry, at, place, next) = match item {
+                Item::Entry {
+                    entry,
+                    at,
+                    place,
+                    next,
+                } => (entry, at, place, next),
                 Item::Damaged { fault, lost } => return visit(Seen::Damaged { fault, lost }),
             };
             let name = match FileName::parse_words(entry.key) {
@@ -336,9 +347,24 @@ impl Directory {
                 name,
                 reference,
                 at,
+                place,
                 next,
             })
         })
+    }
+
+    /// The verdict of the entry from `place` to `next`, asked together with those behind it.
+    fn known_verdict(&self, records: &dyn Records, place: u64, next: u64) -> Verdict {
+        let lock = || (self.verified.lock()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(verdict) = lock().get(place, next) {
+            return verdict;
+        }
+        // No lock is held across reads.
+        let mut stretch = lock().plan(place);
+        stretch.ask(self, records);
+        let verdict = stretch.first();
+        lock().take(stretch);
+        verdict
     }
 
     /// Asks the record that an entry leads to. A sound volume would not need it: a damaged one must
@@ -459,6 +485,7 @@ enum Seen<'a> {
         name: FileName<'a>,
         reference: FileReference,
         at: u64,
+        place: u64,
         next: u64,
     },
     Damaged {

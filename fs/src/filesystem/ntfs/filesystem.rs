@@ -82,7 +82,8 @@ impl NtfsFilesystem {
             mft,
             upcase,
             parents: OnceLock::new(),
-            directories: Cache::new(kept),
+            // In one piece: a large directory would not fit in a share.
+            directories: Cache::with_shards(kept, 1),
             streams: Cache::new(kept),
             info,
         })

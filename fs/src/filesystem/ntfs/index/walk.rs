@@ -24,6 +24,8 @@ pub enum Item<'a> {
         entry: Entry<'a>,
         /// Byte offset of the entry's node on the volume, for messages.
         at: u64,
+        /// Where it is.
+        place: u64,
         /// Where to go on after it.
         next: u64,
     },
@@ -192,7 +194,12 @@ impl Index {
             }
             if !entry.is_last {
                 let next = base.saturating_add(len_u64(step.next));
-                visit(Item::Entry { entry, at, next })?;
+                visit(Item::Entry {
+                    entry,
+                    at,
+                    place,
+                    next,
+                })?;
             }
         }
         ControlFlow::Continue(())
