@@ -30,10 +30,8 @@ fn run(format: &str, input: &[u8]) {
 fn seeds(format: &str) -> Vec<Vec<u8>> {
     let mut all = vectors(format);
     all.sort_by_key(|vector| vector.packed.len());
-    let small = all
-        .into_iter()
-        .filter(|vector| !vector.plain.is_empty())
-        .take(24);
+    // Most of a small chunk of XPRESS is its code lengths, and a changed one makes no code.
+    let small = (all.into_iter().filter(|vector| vector.packed.len() > 1500)).take(24);
     small
         .map(|vector| {
             let len = u16::try_from(vector.plain.len() - 1).expect("at most 64 KiB");

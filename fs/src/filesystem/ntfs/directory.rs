@@ -11,8 +11,10 @@
 //! keep it for as long as there is room: a directory that was searched in vain once remembers which
 //! names it has. The filesystem answers [`Records`].
 
+mod search;
 mod verified;
 
+use self::search::Search;
 use self::verified::{KEPT_COUNT_MAX, Verified};
 use super::codes;
 use super::file_name::{FileName, Namespace};
@@ -492,65 +494,6 @@ enum Seen<'a> {
         fault: Fault,
         lost: bool,
     },
-}
-
-/// A look-up on its way.
-struct Search<'a> {
-    wanted: &'a [u16],
-    upcase: &'a UpCase,
-    case_sensitive: bool,
-    best: Option<Candidate>,
-}
-
-/// The best entry so far.
-struct Candidate {
-    rank: Rank,
-    reference: FileReference,
-    /// As stored.
-    name: Vec<u8>,
-}
-
-/// How well a name fits; the better the less.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Exact,
-    ButCase,
-    ShortButCase,
-}
-
-impl Candidate {
-    fn hit(&self) -> Hit {
-        Hit {
-            reference: self.reference,
-            name: utf16::to_wtf8(&self.name),
-        }
-    }
-}
-
-impl Search<'_> {
-    fn accepts(&self, units: &[u16]) -> bool {
-        units == self.wanted || (!self.case_sensitive && self.upcase.same(units, self.wanted))
-    }
-
-    /// Takes a name if it is better than what was found before. Returns whether it is the very name.
-    fn consider(&mut self, name: &FileName<'_>, units: &[u16], reference: FileReference) -> bool {
-        if !self.accepts(units) {
-            return false;
-        }
-        let rank = match name.namespace {
-            _ if units == self.wanted => Rank::Exact,
-            Namespace::Dos => Rank::ShortButCase,
-            _ => Rank::ButCase,
-        };
-        if self.best.as_ref().is_none_or(|best| rank < best.rank) {
-            self.best = Some(Candidate {
-                rank,
-                reference,
-                name: name.name.to_vec(),
-            });
-        }
-        rank == Rank::Exact
-    }
 }
 
 /// What the record that an entry leads to says of it.

@@ -136,3 +136,20 @@ pub(super) fn fault_of(error: &Error) -> Fault {
             .unwrap_or_else(|| Fault::new(codes::DIRECTORY_INCOMPLETE, 0, other.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filesystem::ntfs::testing::{Made, OWN};
+
+    #[test]
+    fn the_number_of_names_is_bounded() {
+        let names: Vec<_> = (0x41..0x55).map(|unit| (0, vec![unit])).collect();
+        let volume = Made::of(&names).volume;
+        let own = FileReference::new(OWN).record();
+        let all = Parents::read(&volume, 20).unwrap();
+        assert_eq!(all.children(own).count(), 20);
+        let error = Parents::read(&volume, 19).unwrap_err();
+        assert_eq!(error.code(), codes::DIRECTORY_LIMIT);
+    }
+}
