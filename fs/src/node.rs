@@ -83,8 +83,28 @@ impl NodeFlags {
     pub const NO_DUMP: Self = Self(1 << 6);
     /// Content lies inside of the node itself.
     pub const INLINE: Self = Self(1 << 7);
+    /// Names in this directory are compared byte for byte, unlike elsewhere on the volume.
+    pub const CASE_SENSITIVE: Self = Self(1 << 8);
+    /// Programs of Windows may not write to it (`attrib +r`).
+    pub const READ_ONLY: Self = Self(1 << 9);
+    /// Left out by `dir` and Explorer (`attrib +h`).
+    pub const HIDDEN: Self = Self(1 << 10);
+    /// Used by the system (`attrib +s`).
+    pub const SYSTEM: Self = Self(1 << 11);
+    /// Changed since the last backup (`attrib +a`).
+    pub const ARCHIVE: Self = Self(1 << 12);
+    /// Content, or a part of it, is kept somewhere else.
+    pub const OFFLINE: Self = Self(1 << 13);
+    /// Content may have holes.
+    pub const SPARSE: Self = Self(1 << 14);
+    /// Will be deleted soon.
+    pub const TEMPORARY: Self = Self(1 << 15);
+    /// Left out by the search of Windows (`attrib +i`).
+    pub const NOT_INDEXED: Self = Self(1 << 16);
+    /// There is a reparse point.
+    pub const REPARSE: Self = Self(1 << 17);
 
-    const WORDS: [(Self, &'static str); 8] = [
+    const WORDS: [(Self, &'static str); 18] = [
         (Self::IMMUTABLE, "immutable"),
         (Self::APPEND_ONLY, "append"),
         (Self::ENCRYPTED, "encrypted"),
@@ -93,6 +113,16 @@ impl NodeFlags {
         (Self::VERITY, "verity"),
         (Self::NO_DUMP, "nodump"),
         (Self::INLINE, "inline"),
+        (Self::CASE_SENSITIVE, "casesensitive"),
+        (Self::READ_ONLY, "readonly"),
+        (Self::HIDDEN, "hidden"),
+        (Self::SYSTEM, "system"),
+        (Self::ARCHIVE, "archive"),
+        (Self::OFFLINE, "offline"),
+        (Self::SPARSE, "sparse"),
+        (Self::TEMPORARY, "temporary"),
+        (Self::NOT_INDEXED, "notindexed"),
+        (Self::REPARSE, "reparse"),
     ];
 
     /// Whether every flag of `other` is set.

@@ -10,8 +10,8 @@ use crate::listing::{Listing, ListingBuilder};
 use flr_fs::cache::Cache;
 use flr_fs::name::may_be_escaped;
 use flr_fs::{
-    ByteSource, DirCursor, DirItem, FileKind, Filesystem, Metadata, NodeId, RawName, Request,
-    StreamInfo, StreamName, Want, XattrName,
+    ByteSource, DirCursor, DirItem, FileKind, Filesystem, Metadata, NodeId, Particular, RawName,
+    Request, StreamInfo, StreamName, Want, XattrName,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -287,6 +287,14 @@ impl View {
     /// As [`Filesystem::streams`].
     pub fn streams(&self, node: ViewNode) -> Result<Vec<StreamInfo>> {
         Ok(self.filesystem(node)?.streams(node.node)?)
+    }
+
+    /// What only the node's format knows of it.
+    ///
+    /// # Errors
+    /// As [`Filesystem::particulars`].
+    pub fn particulars(&self, node: ViewNode) -> Result<Vec<Particular>> {
+        Ok(self.filesystem(node)?.particulars(node.node)?)
     }
 
     /// The node's content.

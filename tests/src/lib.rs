@@ -20,6 +20,7 @@ pub mod patch;
 pub mod recorder;
 pub mod require;
 pub mod sample;
+pub mod sim;
 pub mod vectors;
 
 pub use compare::{Rules, compare};

@@ -6,9 +6,9 @@ use crate::node::{self, Extras, mode_text};
 use crate::open::Opened;
 use crate::output::Outcome;
 use crate::when;
-use flr_fs::{FileKind, SegmentKind};
+use flr_fs::{FileKind, Particular, SegmentKind};
 use flr_recover::shown::for_terminal;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Extents that are listed. A file in more pieces says how many more there are.
 const EXTENT_COUNT_MAX: usize = 10_000;
@@ -46,6 +46,13 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
             (Vec::new(), true)
         }
     };
+    let particulars = match opened.target.opened.view.particulars(resolved.node) {
+        Ok(particulars) => particulars,
+        Err(error) => {
+            errors.push(error);
+            Vec::new()
+        }
+    };
     ctx.tally.done();
     if ctx.out.json {
         if resolved.metadata.kind == FileKind::File {
@@ -55,9 +62,16 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
         map.insert("blocks".into(), resolved.metadata.blocks.into());
         map.insert("generation".into(), resolved.metadata.generation.into());
         map.insert("project".into(), resolved.metadata.project.into());
+        if !particulars.is_empty() {
+            let mut object = Map::new();
+            for one in &particulars {
+                node::put_bytes(&mut object, one.name, &one.text);
+            }
+            map.insert("particulars".into(), object.into());
+        }
         ctx.out.message("node", &map)?;
     } else {
-        print(ctx, opened, &extents, more)?;
+        print(ctx, opened, &particulars, &extents, more)?;
     }
     for error in errors {
         let address = opened.text_of(&resolved.path);
@@ -104,7 +118,13 @@ fn extent_json(extent: &Extent) -> Value {
     json!({"offset": extent.offset, "len": extent.len, "kind": kind, "at": at})
 }
 
-fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool) -> Outcome<()> {
+fn print(
+    ctx: &mut Context<'_>,
+    opened: &Opened,
+    particulars: &[Particular],
+    extents: &[Extent],
+    more: bool,
+) -> Outcome<()> {
     let resolved = &opened.target.resolved;
     let view = &opened.target.opened.view;
     let metadata = &resolved.metadata;
@@ -145,6 +165,9 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool)
     if !flags.is_empty() {
         lines.push(format!("  Flags: {}", flags.join(" ")));
     }
+    for one in particulars {
+        lines.push(format!("{:>7}: {}", one.name, for_terminal(&one.text)));
+    }
     for name in view.xattr_names(resolved.node).unwrap_or_default() {
         if let Ok(Some(value)) = view.xattr(resolved.node, &name) {
             let text = for_terminal(&value);
@@ -154,19 +177,22 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, extents: &[Extent], more: bool)
             ));
         }
     }
-    for extent in extents {
-        let (kind, at) = words(extent.kind);
-        let at = at.map(|at| format!(" at {at:#x}")).unwrap_or_default();
-        lines.push(format!(
-            " Extent: {:#x}+{:#x} {kind}{at}",
-            extent.offset, extent.len
-        ));
-    }
-    if more && !extents.is_empty() {
-        lines.push(format!(" Extent: … (more than {EXTENT_COUNT_MAX})"));
-    }
+    lines.extend(extent_lines(extents, more));
     for line in lines {
         ctx.out.line(&line)?;
     }
     Ok(())
+}
+
+fn extent_lines(extents: &[Extent], more: bool) -> Vec<String> {
+    let line = |extent: &Extent| {
+        let (kind, at) = words(extent.kind);
+        let at = at.map(|at| format!(" at {at:#x}")).unwrap_or_default();
+        format!(" Extent: {:#x}+{:#x} {kind}{at}", extent.offset, extent.len)
+    };
+    let mut lines: Vec<_> = extents.iter().map(line).collect();
+    if more && !extents.is_empty() {
+        lines.push(format!(" Extent: … (more than {EXTENT_COUNT_MAX})"));
+    }
+    lines
 }

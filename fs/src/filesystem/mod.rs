@@ -85,6 +85,15 @@ pub trait Filesystem: fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What the format knows of a node and [`Metadata`] has no place for, for people to read: an owner that
+    /// is no number, a tag. `flr stat` shows it.
+    ///
+    /// # Errors
+    /// Damage of the node or of what is told.
+    fn particulars(&self, _node: NodeId) -> Result<Vec<Particular>> {
+        Ok(Vec::new())
+    }
+
     /// One stream's content. Cheap where the map of the file is known; the bytes are read later.
     ///
     /// # Errors
@@ -187,6 +196,15 @@ pub enum StreamName<'a> {
     Main,
     /// A named stream.
     Named(&'a [u8]),
+}
+
+/// Something that only this format knows of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Particular {
+    /// What it is: lower-case words joined by `_`. Never changes its meaning.
+    pub name: &'static str,
+    /// Text; bytes from the image if they are a name.
+    pub text: Vec<u8>,
 }
 
 /// A named stream.

@@ -42,8 +42,6 @@ codes! {
     COMPRESSED = "ntfs.compressed";
     /// The table by which names are compared cannot be read.
     UPCASE = "ntfs.upcase";
-    /// What the volume says about itself cannot be read.
-    VOLUME = "ntfs.volume";
     /// A value that is longer than it can be.
     VALUE_SIZE = "ntfs.value.size";
     /// A record of the `$MFT` whose header makes no sense.

@@ -11,14 +11,19 @@ use super::mft::{self, Mft};
 use super::node::{INDEX_NAME, Node};
 use super::rebuild::{Parents, Records};
 use super::reference::FileReference;
+use super::reparse::{self, Content};
+use super::secure::Secure;
+use super::special::{self, Plain, Special};
 use super::stream::{Sizes, Stream, Value};
 use super::upcase::{UPCASE_LEN_MAX, UpCase};
-use super::{codes, compressed, content, utf16};
+use super::volume_state::{self, Hiberfil};
+use super::wof::{self, Algorithm, Overlay};
+use super::{codes, compressed, content, hibernation, particulars, utf16, xattr};
 use crate::bytes::len_u64;
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
 use crate::filesystem::{
-    DirCursor, DirEntry, DirItem, Filesystem, Found, StreamInfo, StreamName, Want,
+    DirCursor, DirEntry, DirItem, Filesystem, Found, Particular, StreamInfo, StreamName, Want,
 };
 use crate::format::OpenContext;
 use crate::name::{RawName, XattrName};
@@ -29,8 +34,6 @@ use std::sync::{Arc, OnceLock};
 
 /// Record of `$UpCase`.
 const UPCASE: u64 = 10;
-/// Longest label: 32 characters, and room for writers that allow more.
-const LABEL_LEN_MAX: u64 = 512;
 
 /// An opened volume. A node's id is the number of its record; hard links are one node.
 ///
@@ -44,6 +47,7 @@ pub(super) struct NtfsFilesystem {
     parents: OnceLock<Arc<Parents>>,
     directories: Cache<u64, Arc<Directory>>,
     streams: Cache<(u64, Box<[u8]>), Arc<Stream>>,
+    secure: OnceLock<Secure>,
     info: FsInfo,
 }
 
@@ -77,7 +81,7 @@ impl NtfsFilesystem {
         });
         let info = describe(&mft, notes);
         let kept = ctx.limits.cache_bytes / 4;
-        Ok(Self {
+        let mut opened = Self {
             disk,
             mft,
             upcase,
@@ -85,8 +89,77 @@ impl NtfsFilesystem {
             // In one piece: a large directory would not fit in a share.
             directories: Cache::with_shards(kept, 1),
             streams: Cache::new(kept),
+            secure: OnceLock::new(),
             info,
-        })
+        };
+        let hiberfil = opened.hiberfil();
+        let state = volume_state::read(&opened.mft, hiberfil)?;
+        opened.info.label = state.label;
+        opened.info.features = state.features;
+        opened.info.state = state.state;
+        opened.info.notes.extend(state.notes);
+        Ok(opened)
+    }
+
+    /// `hiberfil.sys` in the root directory.
+    fn hiberfil(&self) -> Result<Option<Hiberfil>> {
+        let name = RawName::new(hibernation::NAME);
+        let Some(hit) = self.directory(self.root())?.find(self, name.as_bytes())? else {
+            return Ok(None);
+        };
+        let file = self.file(NodeId(hit.reference.record()))?;
+        let stream = self.data(&file, &[])?;
+        let content = stream.map(|stream| self.readable(&file, &stream));
+        Ok(content.transpose()?.map(|content| Hiberfil {
+            content,
+            at: file.base.at,
+        }))
+    }
+
+    /// What the file is, and its metadata.
+    fn node(&self, file: &File<'_>) -> Result<(Special, Metadata)> {
+        let node = Node::read(file)?;
+        let mut metadata = node.metadata;
+        let plain = Plain {
+            attributes: node.info.flags,
+            data_size: node.has_data.then_some(metadata.size),
+            has_reparse_point: node.has_reparse_point,
+        };
+        let special = special::of(file, plain)?;
+        special.apply(&mut metadata, || self.depth(file))?;
+        if node.has_ea {
+            special::lx_of(file)?.apply(&mut metadata);
+        }
+        Ok((special, metadata))
+    }
+
+    /// How many directories below the root the file stands, by its first name.
+    fn depth(&self, file: &File<'_>) -> Result<usize> {
+        let mut depth: usize = 0;
+        let mut parent = special::parent_of(file)?;
+        while parent.record() != mft::ROOT {
+            depth = depth.saturating_add(1);
+            if depth > special::DEPTH_MAX {
+                let detail = "a link so deep below the root that the way there may not end";
+                return Err(Error::limit(codes::REPARSE_LINK, file.base.at, detail));
+            }
+            let directory = self.file(NodeId(parent.record()))?;
+            if !parent.fits(directory.base.sequence) {
+                let detail = format!("directory {parent} above a link is gone");
+                return Err(Error::corrupt(codes::FILE_NAME, file.base.at, detail));
+            }
+            parent = special::parent_of(&directory)?;
+        }
+        Ok(depth)
+    }
+
+    fn secure(&self) -> Result<&Secure> {
+        if let Some(secure) = self.secure.get() {
+            return Ok(secure);
+        }
+        // Not kept if it fails: reading it again may help.
+        let secure = Secure::open(&self.mft)?;
+        Ok(self.secure.get_or_init(|| secure))
     }
 
     fn file(&self, node: NodeId) -> Result<File<'_>> {
@@ -198,17 +271,20 @@ impl NtfsFilesystem {
     }
 
     fn open_main(&self, file: &File<'_>) -> Result<Arc<dyn ByteSource>> {
-        let node = Node::read(file)?;
-        match node.metadata.kind {
+        let (special, metadata) = self.node(file)?;
+        match metadata.kind {
             FileKind::File => {}
             FileKind::Directory => return Err(Request::IsADirectory.into()),
             _ => return Err(Request::NoContent.into()),
         }
-        if node.has_reparse_point {
-            let detail = "content behind a reparse point, which is not read yet";
-            return Err(Error::unsupported(codes::REPARSE, file.base.at, detail));
+        let stream = self.data(file, &[])?;
+        match (special.content, &stream) {
+            (Content::Here, _) => {}
+            (Content::HereIfWhole, Some(stream)) if stream.is_whole() => {}
+            (Content::Overlay, _) => return self.overlay(file, metadata.size),
+            _ => return Err(reparse::not_here(special.tag.unwrap_or(0), file.base.at)),
         }
-        match self.data(file, &[])? {
+        match stream {
             Some(stream) => self.readable(file, &stream),
             // Indexes that are no directories, such as `$Extend/$ObjId`, have no content at all.
             None if file.base.is_index() => Ok(Arc::new(Memory::new([]))),
@@ -217,6 +293,20 @@ impl NtfsFilesystem {
                 Err(Error::corrupt(codes::STREAM, file.base.at, detail))
             }
         }
+    }
+
+    /// The content of a file of `size` bytes that the Windows Overlay Filter has compressed.
+    fn overlay(&self, file: &File<'_>, size: u64) -> Result<Arc<dyn ByteSource>> {
+        let at = file.base.at;
+        let missing = |what: &str| Error::corrupt(codes::WOF, at, what);
+        let value = file.value(types::REPARSE_POINT, &[], reparse::ATTRIBUTE_BYTES_MAX)?;
+        let value = value.ok_or_else(|| missing("no reparse point"))?;
+        let algorithm = Algorithm::parse(reparse::parse(&value, at)?.data, at)?;
+        let name = wof::STREAM_NAME.encode_utf16().flat_map(u16::to_le_bytes);
+        let stream = self.data(file, &name.collect::<Vec<_>>())?;
+        let stream = stream.ok_or_else(|| missing("no stream with the compressed content"))?;
+        let stored = self.readable(file, &stream)?;
+        Ok(Arc::new(Overlay::new(stored, size, algorithm, at)?))
     }
 }
 
@@ -280,7 +370,7 @@ impl Filesystem for NtfsFilesystem {
     }
 
     fn metadata(&self, node: NodeId) -> Result<Metadata> {
-        Ok(Node::read(&self.file(node)?)?.metadata)
+        Ok(self.node(&self.file(node)?)?.1)
     }
 
     fn lookup(&self, dir: NodeId, name: RawName<'_>) -> Result<Option<Found>> {
@@ -324,18 +414,18 @@ impl Filesystem for NtfsFilesystem {
     }
 
     fn read_link(&self, node: NodeId) -> Result<Vec<u8>> {
-        self.file(node)?;
-        Err(Request::NotALink.into())
+        let file = self.file(node)?;
+        let (special, _) = self.node(&file)?;
+        let target = special.path(|| self.depth(&file))?;
+        target.ok_or_else(|| Request::NotALink.into())
     }
 
     fn xattr_names(&self, node: NodeId) -> Result<Vec<XattrName>> {
-        self.file(node)?;
-        Ok(Vec::new())
+        xattr::names(&self.file(node)?)
     }
 
-    fn xattr(&self, node: NodeId, _name: &XattrName) -> Result<Option<Vec<u8>>> {
-        self.file(node)?;
-        Ok(None)
+    fn xattr(&self, node: NodeId, name: &XattrName) -> Result<Option<Vec<u8>>> {
+        xattr::value(&self.file(node)?, || self.secure(), name)
     }
 
     fn streams(&self, node: NodeId) -> Result<Vec<StreamInfo>> {
@@ -353,6 +443,10 @@ impl Filesystem for NtfsFilesystem {
             }
         });
         damage.map_or(Ok(streams), Err)
+    }
+
+    fn particulars(&self, node: NodeId) -> Result<Vec<Particular>> {
+        particulars::of(&self.file(node)?, || self.secure())
     }
 
     fn open(&self, node: NodeId, stream: StreamName<'_>) -> Result<Arc<dyn ByteSource>> {
@@ -382,16 +476,12 @@ fn read_upcase(mft: &Mft) -> Result<UpCase> {
     Ok(UpCase::new(&table))
 }
 
-fn describe(mft: &Mft, mut notes: Vec<Fault>) -> FsInfo {
+/// What the boot sector says. `$Volume` and others add the rest.
+fn describe(mft: &Mft, notes: Vec<Fault>) -> FsInfo {
     let boot = &mft.disk.boot;
-    let (label, is_dirty) = volume(mft).unwrap_or_else(|error| {
-        let detail = format!("label and state of the volume are not known, because: {error}");
-        notes.push(Fault::new(codes::VOLUME, 0, detail));
-        (Vec::new(), true)
-    });
     FsInfo {
         kind: "ntfs",
-        label,
+        label: Vec::new(),
         uuid: Some(format!("{:016X}", boot.serial)),
         size: boot.volume_size,
         block_size: boot.cluster_size,
@@ -400,26 +490,9 @@ fn describe(mft: &Mft, mut notes: Vec<Fault>) -> FsInfo {
         nodes: mft.record_count(),
         nodes_free: 0,
         case_rule: CaseRule::PerDirectory,
-        state: match is_dirty {
-            true => FsState::NotReplayed,
-            false => FsState::Clean,
-        },
+        state: FsState::NotReplayed,
         notes,
         features: Vec::new(),
         last_mounted: Vec::new(),
     }
-}
-
-/// Label and dirty flag, from `$Volume`.
-fn volume(mft: &Mft) -> Result<(Vec<u8>, bool)> {
-    let file = File::new(mft, mft.record(mft::VOLUME)?);
-    let label = file.value(types::VOLUME_NAME, &[], LABEL_LEN_MAX)?;
-    let information = file.value(types::VOLUME_INFORMATION, &[], LABEL_LEN_MAX)?;
-    let information = information.unwrap_or_default();
-    let flags = crate::bytes::get_le_u16(&information, 0xa).ok_or_else(|| {
-        let detail = format!("volume information of {} bytes", information.len());
-        Error::corrupt(codes::VOLUME, file.base.at, detail)
-    })?;
-    let label = utf16::to_wtf8(&label.unwrap_or_default());
-    Ok((label, flags & 1 != 0))
 }

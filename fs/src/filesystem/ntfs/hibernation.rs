@@ -8,6 +8,8 @@
 use super::codes;
 use crate::error::Fault;
 
+/// Name of the file, in the root directory.
+pub const NAME: &[u8] = b"hiberfil.sys";
 /// Bytes of the file's beginning that are looked at.
 pub const HEADER_BYTES: usize = 4096;
 

@@ -108,6 +108,7 @@ pub fn state(log: &dyn ByteSource) -> Result<LogState> {
     let later = pages.iter().rev().max_by_key(|page| page.lsn);
     Ok(match later {
         None => LogState::Damaged,
+        Some(page) if page.is_torn => LogState::Damaged,
         Some(page) if page.is_in_use_version => LogState::InUseVersion,
         Some(page) if page.is_open => LogState::Open,
         Some(_) => LogState::Clean,
@@ -167,6 +168,7 @@ mod tests {
             (vec![vec![0; 4096], open_at(1)], LogState::Open),
             (vec![vec![0; 4096], clean_at(1)], LogState::Clean),
             (vec![vec![0; 4096], vec![0; 4096]], LogState::Damaged),
+            (vec![with(&[(1022, &[1])])], LogState::Damaged),
         ] {
             assert_eq!(state(&log(&pages)).unwrap(), expected);
         }

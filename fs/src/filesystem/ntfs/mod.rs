@@ -27,6 +27,7 @@ pub mod log_file;
 pub mod mft;
 pub mod node;
 pub mod object_id;
+pub mod particulars;
 pub mod rebuild;
 pub mod record;
 pub mod reference;
@@ -35,6 +36,7 @@ pub mod restart_page;
 pub mod run_list;
 pub mod secure;
 pub mod sid;
+pub mod special;
 pub mod standard_information;
 pub mod stream;
 #[cfg(test)]
@@ -43,6 +45,10 @@ pub mod time;
 pub mod upcase;
 mod upcase_table;
 pub mod utf16;
+pub mod volume_information;
+pub mod volume_state;
+pub mod wof;
+pub mod xattr;
 
 use self::boot::{BootSector, SIZE};
 use crate::error::{Code, Result};
@@ -96,5 +102,3 @@ impl FilesystemDriver for Ntfs {
         Ok(Arc::new(filesystem))
     }
 }
-pub mod volume_information;
-pub mod wof;

@@ -106,6 +106,15 @@ fn node_flags(info: &StandardInformation) -> NodeFlags {
     let known = [
         (flags::COMPRESSED, NodeFlags::COMPRESSED),
         (flags::ENCRYPTED, NodeFlags::ENCRYPTED),
+        (flags::READ_ONLY, NodeFlags::READ_ONLY),
+        (flags::HIDDEN, NodeFlags::HIDDEN),
+        (flags::SYSTEM, NodeFlags::SYSTEM),
+        (flags::ARCHIVE, NodeFlags::ARCHIVE),
+        (flags::OFFLINE, NodeFlags::OFFLINE),
+        (flags::SPARSE, NodeFlags::SPARSE),
+        (flags::TEMPORARY, NodeFlags::TEMPORARY),
+        (flags::NOT_CONTENT_INDEXED, NodeFlags::NOT_INDEXED),
+        (flags::REPARSE_POINT, NodeFlags::REPARSE),
     ];
     let set = known.iter().filter(|(flag, _)| info.has(*flag));
     set.fold(NodeFlags::default(), |all, (_, flag)| all.with(*flag))

@@ -107,6 +107,8 @@ pub struct RestartPage {
     pub lsn: u64,
     /// Whether the log was open and the volume not marked clean.
     pub is_open: bool,
+    /// Whether it was written in part only. What is said here of it lies before the tear or not.
+    pub is_torn: bool,
     /// Whether it has version 2.0, which Windows 8 and later use while a volume is in use and take back
     /// when they let go of it.
     pub is_in_use_version: bool,
@@ -117,8 +119,9 @@ pub struct RestartPage {
 pub fn parse(header: &Header, page: &mut [u8]) -> Option<RestartPage> {
     let area_offset = u64::from(header.area_offset);
     let area_start = usize::from(header.area_offset);
-    if header.has_update_sequence && fixup::apply(page, 0).is_err() {
-        // A torn page will do if all that is read of it lies before the first of the kept bytes.
+    let is_torn = header.has_update_sequence && fixup::apply(page, 0).is_err();
+    if is_torn {
+        // It counts, and says that the log is not clean, if the area lies before the first kept bytes.
         let len = get_le_u16(page, area_start.checked_add(0x14)?)?;
         if area_offset.checked_add(u64::from(len))? > 510 {
             return None;
@@ -137,6 +140,7 @@ pub fn parse(header: &Header, page: &mut [u8]) -> Option<RestartPage> {
     sound.then_some(RestartPage {
         lsn: header.chkdsk_lsn.unwrap_or(lsn),
         is_open: clients.in_use != NO_CLIENT && flags & VOLUME_IS_CLEAN == 0,
+        is_torn,
         is_in_use_version: header.version == (2, 0),
     })
 }
@@ -248,6 +252,7 @@ pub(super) mod tests {
         let expected = RestartPage {
             lsn: 0x30_0815,
             is_open: false,
+            is_torn: false,
             is_in_use_version: false,
         };
         assert_eq!(read(page()), Some(expected));
@@ -271,8 +276,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_torn_page_will_do_if_what_counts_is_whole() {
-        assert!(read(with(&[(1022, &[1, 1])])).is_some());
+    fn a_torn_page_counts_if_its_area_lies_before_the_tear() {
+        assert!(read(with(&[(1022, &[1, 1])])).unwrap().is_torn);
         assert!(read(with(&[(510, &[1, 1]), (0x44, &[0xd8, 1])])).is_none());
     }
 

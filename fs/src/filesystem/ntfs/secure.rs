@@ -14,13 +14,21 @@
 //! "$Secure"; ntfs-3g, `layout.h` and `security.c`. The indexes `$SII` and `$SDH` are not used: they can
 //! be made anew from the stream, and so is ours, when the first descriptor is asked for.
 
+use super::attribute::types;
 use super::codes;
+use super::content;
 use super::descriptor::{self, DESCRIPTOR_BYTES_MAX};
+use super::file::File;
+use super::mft::Mft;
 use crate::bytes::{clamp_usize, get_le_u32, get_le_u64, len_u64};
 use crate::error::{Error, Result};
 use crate::source::ByteSource;
 use std::sync::{Arc, OnceLock};
 
+/// Record of `$Secure`.
+const SECURE_RECORD: u64 = 9;
+/// `$SDS` in UTF-16.
+const SDS_NAME: &[u8] = b"$\0S\0D\0S\0";
 const BLOCK_LEN: u64 = 0x4_0000;
 const ENTRY_HEADER_LEN: usize = 0x14;
 const ENTRY_ALIGN: usize = 16;
@@ -59,6 +67,20 @@ impl Secure {
             originals: OnceLock::new(),
             copies: OnceLock::new(),
         }
+    }
+
+    /// The stream of `$Secure`, record 9. Reads none of it yet.
+    ///
+    /// # Errors
+    /// [`codes::SECURE`] if there is none, as before Windows 2000; damage of the record.
+    pub fn open(mft: &Mft) -> Result<Self> {
+        let file = File::new(mft, mft.record(SECURE_RECORD)?);
+        let at = file.base.at;
+        let Some(stream) = file.stream(types::DATA, SDS_NAME)? else {
+            let detail = "$Secure has no stream $SDS";
+            return Err(Error::corrupt(codes::SECURE, at, detail));
+        };
+        Ok(Self::new(content::open(&mft.disk, &Arc::new(stream)), at))
     }
 
     /// The descriptor with this number: self-relative, checked.

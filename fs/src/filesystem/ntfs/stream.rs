@@ -142,6 +142,16 @@ impl Stream {
         self.missing.get_or_insert(why);
     }
 
+    /// Whether every byte of the content has been written and is stored: no hole, no unwritten end.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let stored = match &self.value {
+            Value::Resident(_) => true,
+            Value::Mapped(runs) => runs.runs().iter().all(|run| run.lcn.is_some()),
+        };
+        stored && self.initialized_size == self.data_size && self.missing.is_none()
+    }
+
     /// The same in no more memory than it needs.
     #[must_use]
     pub fn compact(mut self) -> Self {
