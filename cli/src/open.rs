@@ -420,6 +420,9 @@ pub(crate) fn describe(error: &Error, what: &str) -> Failure {
 }
 
 pub(crate) fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) -> Option<String> {
+    let (flr_fs::Error::Unsupported(fault) | flr_fs::Error::Corrupt(fault)) = error else {
+        return None;
+    };
     let object = Address {
         locator: Locator::None,
         ..address.clone()
@@ -428,23 +431,26 @@ pub(crate) fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) 
         "see what was found: flr volumes {}",
         quoted(&object.to_string())
     );
-    match error {
-        flr_fs::Error::Unsupported(fault) if fault.code == JOURNAL_MISSING => {
-            Some("give that device as well: --with FILE; or --no-replay shows the state before the journal".to_owned())
+    let alone = point.tree().volumes().len() == 1;
+    Some(match hint_of(fault.code) {
+        Some(hint) => hint.to_owned(),
+        None if fault.code == flr_fs::signature::codes::FORMAT && alone => {
+            format!("to read it as raw bytes all the same: file:NAME,format=raw; {volumes}")
         }
-        flr_fs::Error::Unsupported(fault) | flr_fs::Error::Corrupt(fault)
-            if fault.code.as_str().starts_with("ext4.journal.") =>
-        {
-            Some("--no-replay shows the state before the journal: files may be missing, old or wrong".to_owned())
-        }
-        flr_fs::Error::Unsupported(fault)
-            if fault.code == flr_fs::signature::codes::FORMAT && point.tree().volumes().len() == 1 =>
-        {
-            Some(format!("to read it as raw bytes all the same: file:NAME,format=raw; {volumes}"))
-        }
-        flr_fs::Error::Unsupported(_) | flr_fs::Error::Corrupt(_) => Some(volumes),
-        _ => None,
+        None => volumes,
+    })
+}
+
+/// What to try next about a fault that there is an option for.
+pub(crate) fn hint_of(code: flr_fs::Code) -> Option<&'static str> {
+    if code == JOURNAL_MISSING {
+        return Some(
+            "give that device as well: --with FILE; or --no-replay shows the state before the journal",
+        );
     }
+    code.as_str().starts_with("ext4.journal.").then_some(
+        "--no-replay shows the state before the journal: files may be missing, old or wrong",
+    )
 }
 
 /// The exit code for an error of a provider.

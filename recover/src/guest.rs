@@ -222,7 +222,7 @@ fn join_fstab(guest: &mut Guest, tree: &Tree, places: &[Place], root: &Place) {
 }
 
 /// Where something was not found. A volume that cannot be read may be the one that is looked for.
-pub(crate) fn nowhere(tree: &Tree) -> String {
+fn nowhere(tree: &Tree) -> String {
     let unread = tree
         .volumes()
         .iter()

@@ -5,7 +5,8 @@
     reason = "the load of a disk that is thrown away"
 )]
 
-use crate::recorder::{Event, Recording};
+use crate::jbd2::{Image, S_START};
+use crate::recorder::{Event, Recording, SECTOR};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,11 +37,22 @@ impl Numbers {
 /// # Panics
 /// If the filesystem refuses, other than for want of room.
 pub fn load(root: &Path, steps: usize, seed: u64) {
+    load_while(root, steps, seed, &mut |_| true);
+}
+
+/// As [`load`], and asks before every step whether to go on.
+///
+/// # Panics
+/// As [`load`].
+pub fn load_while(root: &Path, steps: usize, seed: u64, go_on: &mut dyn FnMut(usize) -> bool) {
     let mut numbers = Numbers::new(seed);
     let mut files: Vec<PathBuf> = Vec::new();
     let mut dirs = vec![root.to_path_buf()];
     let mut open: Vec<File> = Vec::new();
     for step in 0..steps {
+        if !go_on(step) {
+            return;
+        }
         let dir = dirs[numbers.below(dirs.len())].clone();
         let some = numbers.below(files.len());
         let file = files.get(some).cloned();
@@ -52,10 +64,7 @@ pub fn load(root: &Path, steps: usize, seed: u64) {
                 }
             }
             (4, Some(file)) => {
-                let bytes = content(&mut numbers, 20_000);
-                let mut file = OpenOptions::new().append(true).open(file).expect("a file");
-                // OK to ignore: there may be no room.
-                let _ = file.write_all(&bytes);
+                append(&file, &content(&mut numbers, 20_000));
             }
             (5, Some(file)) => {
                 let len = u64::try_from(numbers.below(9000)).expect("a length");
@@ -105,6 +114,12 @@ pub fn load(root: &Path, steps: usize, seed: u64) {
     }
 }
 
+fn append(file: &Path, bytes: &[u8]) {
+    let mut file = OpenOptions::new().append(true).open(file).expect("a file");
+    // OK to ignore: there may be no room.
+    let _ = file.write_all(bytes);
+}
+
 /// Brings a file or everything to the disk, or nothing.
 fn settle(numbers: &mut Numbers, files: &[PathBuf]) {
     let all = numbers.below(10);
@@ -143,15 +158,33 @@ pub struct Cut {
     pub count: usize,
     /// Whether writes that were not flushed are missing, of which this seed tells.
     pub dropped: Option<u64>,
+    /// Whether of some of the writes that are not missing only a part of the sectors was written.
+    torn: bool,
 }
 
 impl Cut {
     /// A cut at a place of the recording that `numbers` tell of.
     pub fn random(recording: &Recording, numbers: &mut Numbers) -> Self {
-        let count = 1 + numbers.below(recording.events.len());
+        let mut count = 1 + numbers.below(recording.events.len());
         let seed = u64::try_from(numbers.below(1 << 30)).expect("a number");
         let dropped = (numbers.below(3) > 0).then_some(seed);
-        Self { count, dropped }
+        if dropped.is_some() && numbers.below(2) == 0 {
+            // Just before a flush most is on its way: all of a transaction, its commit as well.
+            let rest = recording.events[count..].iter();
+            count += rest.take_while(|event| **event != Event::Flush).count();
+        }
+        let torn = dropped.is_some() && numbers.below(2) == 0;
+        Self {
+            count,
+            dropped,
+            torn,
+        }
+    }
+
+    /// Whether writes are torn.
+    #[must_use]
+    pub const fn is_torn(self) -> bool {
+        self.torn
     }
 
     /// The disk that is left.
@@ -162,7 +195,78 @@ impl Cut {
         };
         let mut numbers = Numbers::new(seed);
         let share = 1 + numbers.below(9);
-        recording.state(self.count, |_| numbers.below(10) < share)
+        let mut fate = Fate::default();
+        recording.state(self.count, |write, sector| {
+            if fate.write != Some(write) {
+                fate = Fate::of(write, share, self.torn, &mut numbers);
+            }
+            match fate.sectors {
+                Sectors::All => true,
+                Sectors::None => false,
+                Sectors::First(count) => sector < count,
+                Sectors::But(missing) => sector != missing,
+                Sectors::Some => numbers.below(2) == 0,
+            }
+        })
+    }
+}
+
+/// A disk of which one sector of the log holds what it held before, though the disk claimed to have
+/// flushed it: as if the disk were cut off behind `count` events and had lied. `None` if no such sector
+/// differs.
+#[must_use]
+pub fn torn_log(
+    recording: &Recording,
+    image: &mut Image,
+    numbers: &mut Numbers,
+) -> Option<Vec<u8>> {
+    let count = 1 + numbers.below(recording.events.len());
+    image.bytes = recording.prefix(count);
+    let start = usize::try_from(image.get(0, S_START)).expect("a block");
+    let own: Vec<_> = image.own_blocks().into_iter().map(|own| own.0).collect();
+    let last = own.iter().rposition(|block| *block >= start)?;
+    let block = start + numbers.below(own[last] + 1 - start);
+    let at = image.at(block) + SECTOR * numbers.below(image.block_size / SECTOR);
+    let before = recording.prefix(count - numbers.below(count.min(700)));
+    let (old, new) = (&before[at..at + SECTOR], &mut image.bytes[at..at + SECTOR]);
+    let differs = start > 0 && old != new;
+    new.copy_from_slice(old);
+    differs.then(|| image.bytes.clone())
+}
+
+/// What became of one write.
+#[derive(Default)]
+struct Fate {
+    write: Option<usize>,
+    sectors: Sectors,
+}
+
+/// Sectors of a write that reached the platter.
+#[derive(Default)]
+enum Sectors {
+    #[default]
+    All,
+    None,
+    First(usize),
+    /// All but one: the commit is there, and what it commits is not all there.
+    But(usize),
+    Some,
+}
+
+impl Fate {
+    fn of(write: usize, share: usize, torn: bool, numbers: &mut Numbers) -> Self {
+        let sectors = match (numbers.below(10) < share, torn, numbers.below(4)) {
+            (false, ..) => Sectors::None,
+            // The load's transactions have up to 40 sectors.
+            (true, true, 0) => Sectors::First(numbers.below(40)),
+            (true, true, 1) => Sectors::But(numbers.below(40)),
+            (true, true, 2) => Sectors::Some,
+            (true, ..) => Sectors::All,
+        };
+        Self {
+            write: Some(write),
+            sectors,
+        }
     }
 }
 

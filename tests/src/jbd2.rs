@@ -210,7 +210,9 @@ impl Image {
             .zip(theirs.chunks(self.block_size));
         let mut told = Vec::new();
         for (number, (ours, theirs)) in blocks.enumerate() {
-            if let Some(byte) = ours.iter().zip(theirs).position(|(a, b)| a != b) {
+            if ours != theirs
+                && let Some(byte) = ours.iter().zip(theirs).position(|(a, b)| a != b)
+            {
                 told.push(format!("block {number} from byte {byte:#x}"));
             }
         }

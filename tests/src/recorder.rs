@@ -2,6 +2,7 @@
 //! mounted. Every write and every flush that reaches the disk is kept in order, so that what a power
 //! cut may leave can be built afterwards.
 
+use crate::mounted::{Loop, Mount};
 use fuser::{
     Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
     LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite,
@@ -9,8 +10,7 @@ use fuser::{
 };
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
@@ -18,6 +18,8 @@ use tempfile::TempDir;
 const ROOT: u64 = 1;
 const DISK: u64 = 2;
 const NAME: &str = "disk";
+/// What a disk writes as a whole, in bytes.
+pub(crate) const SECTOR: usize = 512;
 const TTL: Duration = Duration::from_secs(3600);
 
 /// What reached the disk.
@@ -51,21 +53,27 @@ impl Recording {
     /// The disk after the first `count` events.
     #[must_use]
     pub fn prefix(&self, count: usize) -> Vec<u8> {
-        self.state(count, |_| true)
+        self.state(count, |_, _| true)
     }
 
     /// The disk after a power cut behind the first `count` events: of the writes since the last flush
-    /// only those that `kept` says of, by their index, have reached the platter.
+    /// only those sectors that `kept` says of, by the index of the write and of the sector in it, have
+    /// reached the platter. A disk promises no more than whole sectors.
     #[must_use]
-    pub fn state(&self, count: usize, mut kept: impl FnMut(usize) -> bool) -> Vec<u8> {
+    pub fn state(&self, count: usize, mut kept: impl FnMut(usize, usize) -> bool) -> Vec<u8> {
         let events = &self.events[..count];
         let flushed = events.iter().rposition(|event| *event == Event::Flush);
         let mut disk = self.start.clone();
         for (index, event) in events.iter().enumerate() {
-            if let Event::Write(offset, bytes) = event
-                && (flushed.is_some_and(|flush| index < flush) || kept(index))
-            {
-                disk[*offset..offset + bytes.len()].copy_from_slice(bytes);
+            let Event::Write(offset, bytes) = event else {
+                continue;
+            };
+            let on_disk = flushed.is_some_and(|flush| index < flush);
+            for (sector, bytes) in bytes.chunks(SECTOR).enumerate() {
+                if on_disk || kept(index, sector) {
+                    let at = offset + sector * SECTOR;
+                    disk[at..at + bytes.len()].copy_from_slice(bytes);
+                }
             }
         }
         disk
@@ -199,59 +207,11 @@ pub fn record(disk: Vec<u8>, options: &str, load: impl FnOnce(&Path)) -> Recordi
     let session = fuser::spawn_mount(recorder.clone(), below.path(), &Config::default());
     let session = session.expect("a FUSE mount");
     let device = Loop::new(&below.path().join(NAME));
-    let mount = Mount::new(&device, above.path(), options).expect(options);
+    let mount = Mount::new(&device, "ext4", above.path(), options).expect(options);
     load(above.path());
     let events = recorder.disk().events.clone();
     drop(mount);
     drop(device);
     drop(session);
     Recording { start, events }
-}
-
-/// A loop device, until it is dropped.
-pub(crate) struct Loop(PathBuf);
-
-impl Loop {
-    pub(crate) fn new(file: &Path) -> Self {
-        // Two at once may be told the same free device.
-        for _ in 0..10 {
-            let mut command = Command::new("losetup");
-            let made = command.args(["--find", "--show"]).arg(file);
-            let made = made.output().expect("losetup");
-            if made.status.success() {
-                let device = String::from_utf8(made.stdout).expect("text");
-                return Self(device.trim().into());
-            }
-        }
-        panic!("no loop device");
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        run(Command::new("losetup").arg("--detach").arg(&self.0));
-    }
-}
-
-/// A mount of the kernel's ext4, until it is dropped.
-pub(crate) struct Mount(PathBuf);
-
-impl Mount {
-    /// `None` if the kernel does not want to.
-    pub(crate) fn new(device: &Loop, on: &Path, options: &str) -> Option<Self> {
-        let mut command = Command::new("mount");
-        command.args(["-t", "ext4", "-o", options]);
-        run(command.arg(&device.0).arg(on)).then(|| Self(on.into()))
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        run(Command::new("umount").arg(&self.0));
-    }
-}
-
-fn run(command: &mut Command) -> bool {
-    let done = command.output();
-    done.is_ok_and(|done| done.status.success())
 }

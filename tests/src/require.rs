@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Whether all that is wanted is there. `wanted` holds the words `root`, `fuse`, or the names of
-/// commands.
+/// Whether all that is wanted is there. `wanted` holds the words `root`, `fuse`, `loop`
+/// (devices), `xfs` (in the kernel), or the names of commands.
 ///
 /// # Panics
 /// If something is missing and the variable `CI` is set.
@@ -26,11 +26,23 @@ fn has(what: &str) -> bool {
     match what {
         "root" => is_root(),
         "fuse" => Path::new("/dev/fuse").exists(),
+        "loop" => Path::new("/dev/loop-control").exists(),
+        "xfs" => kernel_mounts("xfs"),
         command => Command::new("sh")
             .args(["-c", "command -v -- \"$0\" > /dev/null", command])
             .status()
             .is_ok_and(|status| status.success()),
     }
+}
+
+/// Whether the kernel has this filesystem, or a module of it.
+fn kernel_mounts(name: &str) -> bool {
+    let known = || {
+        let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+        known.split_whitespace().any(|word| word == name)
+    };
+    let load = || Command::new("modprobe").arg("--quiet").arg(name).status();
+    known() || (load().is_ok_and(|status| status.success()) && known())
 }
 
 fn is_root() -> bool {

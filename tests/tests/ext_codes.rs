@@ -148,6 +148,14 @@ const RECIPES: &[(Code, &str, How, Change)] = &[
     (DIRECTORY_HOLE, "ext4-2k", Strict, |p| {
         p.put_u32(p.inode(ROOT) + 4, 4096)
     }),
+    (DIRECTORY_SHARED, "ext4-2k", Strict, |p| {
+        // A second extent of the directory, at the block of the first.
+        let root = p.inode(DIR) + I_BLOCK;
+        let extent = p.bytes[root + 12..root + 24].to_vec();
+        p.put(root + 24, &extent);
+        p.put_u32(root + 24, 1000);
+        p.put(root + 2, &[2, 0]);
+    }),
     (DIRECTORY_SIZE, "ext4-2k", Strict, |p| {
         p.put_u32(p.inode(DIR) + 4, 0)
     }),
@@ -261,7 +269,8 @@ fn what_is_changed_is_sound_before() {
     }
 }
 
-/// Codes that reading never meets, only `flr check`: `check.rs` brings them about.
+/// Codes that reading never meets, only `flr check`: `check.rs` and `check_internal.rs` bring them
+/// about.
 const OF_CHECKS: &[Code] = &[
     SUPERBLOCK_COPY,
     GROUP_COPY,
@@ -269,6 +278,10 @@ const OF_CHECKS: &[Code] = &[
     BITMAP_READ,
     INODE_READ,
     INODE_UNREACHABLE,
+    ORPHAN_FILE,
+    ORPHAN_CHECKSUM,
+    MMP_BLOCK,
+    MMP_CHECKSUM,
 ];
 
 #[test]

@@ -44,7 +44,7 @@ macro_rules! smoke {
     };
 }
 
-smoke! { partitions image journal directory map xattr address fstab lznt1 xpress lzx wof }
+smoke! { partitions image journal directory map xattr address fstab lznt1 xpress lzx wof registry }
 
 #[test]
 fn what_broke_a_target_once_does_not_do_so_again() {

@@ -265,6 +265,8 @@ fn owners_of_wsl_and_attributes_of_windows() {
             .collect::<Vec<_>>()
     };
     assert_eq!(flags("hidden"), ["readonly", "hidden"]);
+    let modes = ["hidden", "dir", "rel", "own ea"].map(|path| both.resolve(path).metadata.mode);
+    assert_eq!(modes, [0o444, 0o755, 0o777, 0o644]);
     assert_eq!(flags("rel"), ["archive", "reparse"]);
 
     let names = |path: &str| {

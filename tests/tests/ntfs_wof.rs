@@ -1,10 +1,12 @@
 //! Files of the Windows Overlay Filter: whole streams that libwim compressed, their table, and damage.
 
-use flr_fs::filesystem::ntfs::codes;
 use flr_fs::filesystem::ntfs::wof::{Algorithm, Overlay};
+use flr_fs::filesystem::ntfs::{Ntfs, codes};
+use flr_fs::format::FilesystemDriver;
 use flr_fs::source::Memory;
-use flr_fs::{ByteSource, Code, Error};
+use flr_fs::{ByteSource, Code, Error, OpenContext, RawName, StreamName};
 use flr_tests::fuzz::mutate::Random;
+use flr_tests::image::image_bytes;
 use flr_tests::vectors::{Vector, vectors};
 use std::sync::Arc;
 
@@ -161,5 +163,41 @@ fn providers_and_algorithms_that_are_not_known_are_named() {
     assert_eq!(
         Algorithm::parse(&reparse_data(1, 2, 1, 1), 0).unwrap(),
         Algorithm::Lzx
+    );
+}
+
+/// A volume with a file of each sort, as ntfs-3g stored it.
+#[test]
+fn files_on_a_volume() {
+    let volume: Arc<dyn ByteSource> = Arc::new(Memory::new(image_bytes("ntfs-wof")));
+    let filesystem = Ntfs.open(&[volume], &OpenContext::default()).unwrap();
+    let open = |name: &str| {
+        let found = filesystem.lookup(filesystem.root(), RawName::new(name.as_bytes()));
+        let found = found.unwrap().expect("an entry");
+        (
+            found.metadata,
+            filesystem.open(found.node, StreamName::Main),
+        )
+    };
+    let plain = vectors("wof0").pop().unwrap().plain;
+    for name in ["xpress4k", "lzx", "xpress8k", "xpress16k"] {
+        let (metadata, source) = open(name);
+        assert_eq!(metadata.size, u64::try_from(plain.len()).unwrap());
+        assert!(
+            read(source.unwrap().as_ref(), 0, plain.len()).unwrap() == plain,
+            "{name}"
+        );
+    }
+    for (name, code) in [
+        ("wim", codes::WOF_PROVIDER),
+        ("unknown", codes::WOF_PROVIDER),
+        ("lost", codes::WOF),
+        ("short", codes::WOF),
+    ] {
+        assert_eq!(open(name).1.unwrap_err().code(), code, "{name}");
+    }
+    assert_eq!(
+        read(open("plain").1.unwrap().as_ref(), 0, 6).unwrap(),
+        b"plain\n"
     );
 }

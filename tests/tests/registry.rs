@@ -1,8 +1,9 @@
 //! Hives of the Windows registry against what hivex reads in them, and hives that are damaged.
 
 use base64::Engine;
-use flr_fs::{Error, Memory, Result};
+use flr_fs::{ByteSource, Error, Memory, Result};
 use flr_recover::registry::{Hive, Key, codes};
+use flr_tests::Counting;
 use flr_tests::content::sha256;
 use flr_tests::image::{fixtures, hive};
 use proptest::prelude::*;
@@ -104,6 +105,19 @@ fn keys_and_values_are_what_hivex_says() {
         assert_eq!((walked.rows.len(), truth.len()), (count, count), "{name}");
         assert_eq!(hive.is_dirty(), name == "hivex", "{name}");
     }
+}
+
+#[test]
+fn what_is_asked_for_is_read_and_no_more() {
+    let counting = Counting::new(Arc::new(Memory::new(hive("registry-hivex"))));
+    let source: Arc<dyn ByteSource> = counting.clone();
+    let hive = Hive::open(source).expect("a hive");
+    let key = hive.root().expect("a root").descendant("A\\B\\C");
+    let value = key.expect("an answer").expect("a key").value("x");
+    assert_eq!(value.expect("an answer").expect("a value").kind(), 4);
+    let (reads, bytes) = counting.take();
+    println!("{reads} reads, {bytes} of {} bytes", counting.size());
+    assert!(bytes <= 32 << 10, "{reads} reads, {bytes} bytes");
 }
 
 #[test]

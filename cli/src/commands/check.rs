@@ -2,8 +2,8 @@
 
 use super::Context;
 use crate::args::Check;
-use crate::exit::Exit;
-use crate::open::{Opened, Opener};
+use crate::exit::{Exit, Tally};
+use crate::open::{Opened, Opener, hint_of, quoted};
 use crate::output::{Failure, Outcome, Stop, fields};
 use crate::progress::Bar;
 use crate::signals::Interrupt;
@@ -29,7 +29,8 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Check) -> Outcome {
     let mut opener = Opener::new(ctx.global);
     let addresses = opener.addresses(&args.addresses.addresses)?;
     let single = addresses.len() == 1;
-    let mut worst = Exit::Done;
+    // Several addresses end as several items of any command do.
+    let mut verdicts = Tally::default();
     for address in &addresses {
         // An object alone stands for its volumes, not for what its guest shows of them.
         let address = match &address.locator {
@@ -43,7 +44,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Check) -> Outcome {
             Ok(opened) => opened,
             Err(failure) if single => return Err(failure.into()),
             Err(failure) => {
-                worst = worse(worst, failure.exit);
+                verdicts.failed(failure.exit);
                 ctx.fail(&address.to_string(), &failure)?;
                 continue;
             }
@@ -58,9 +59,12 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Check) -> Outcome {
             }
         };
         tell(ctx, &opened, &counts, args.second_reader)?;
-        worst = worse(worst, exit_of(&counts));
+        match exit_of(&counts) {
+            Exit::Done => verdicts.done(),
+            exit => verdicts.failed(exit),
+        }
     }
-    Ok(worst)
+    Ok(verdicts.exit())
 }
 
 /// A panic of the second reader is counted; its message would only look like one of ours.
@@ -109,11 +113,9 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, finding: &Finding, verbose: boo
         Severity::Damaged => Some(Exit::Damaged),
         Severity::Mismatch => Some(Exit::Mismatch),
     };
-    match exit {
-        Some(exit) => ctx.tally.failed(exit),
-        None if ctx.out.json || verbose => {}
+    if exit.is_none() && !ctx.out.json && !verbose {
         // Remarks are for who asks for them; what is left out is counted in the last line.
-        None => return Ok(()),
+        return Ok(());
     }
     let path = if finding.path.is_empty() {
         b"/"
@@ -121,6 +123,16 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, finding: &Finding, verbose: boo
         finding.path.as_slice()
     };
     let address = opened.address_of(path).to_string();
+    let hint = hint(&address, finding);
+    if let Some(exit) = exit {
+        ctx.tally.failed(exit);
+        ctx.last = Some(Failure {
+            exit,
+            message: format!("{address}: {}", finding.detail),
+            hint: hint.clone(),
+            code: Some(finding.code.to_string()),
+        });
+    }
     if !ctx.out.json {
         let at = finding
             .at
@@ -140,7 +152,7 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, finding: &Finding, verbose: boo
     value.insert("code".into(), finding.code.as_str().into());
     if let Some(exit) = exit {
         value.insert("exit".into(), exit.code().into());
-        value.insert("hint".into(), Value::Null);
+        value.insert("hint".into(), hint.into());
     }
     value.insert("message".into(), finding.detail.as_str().into());
     value.insert("at".into(), finding.at.map_or(Value::Null, Value::from));
@@ -164,8 +176,10 @@ fn tell(
         counts.links,
         counts.others,
     ];
-    for _ in 0..counts.filesystems {
-        ctx.tally.done();
+    if exit_of(counts) == Exit::Done {
+        for _ in 0..counts.filesystems {
+            ctx.tally.done();
+        }
     }
     if ctx.out.json {
         let mut value = fields(json!({
@@ -204,7 +218,7 @@ fn tell(
     ctx.out.line(&line)
 }
 
-/// A wrong byte outranks damage: it is what a second reader is asked about.
+/// The verdict on one address. A wrong byte outranks damage: it is what a second reader is asked about.
 const fn exit_of(counts: &Counts) -> Exit {
     if counts.mismatches > 0 {
         Exit::Mismatch
@@ -217,19 +231,15 @@ const fn exit_of(counts: &Counts) -> Exit {
     }
 }
 
-/// The one that says more, of two outcomes.
-fn worse(a: Exit, b: Exit) -> Exit {
-    let rank = |exit: Exit| match exit {
-        Exit::Mismatch => 3,
-        Exit::Damaged => 2,
-        Exit::Done => 0,
-        _ => 1,
-    };
-    match (a, b) {
-        (a, Exit::Done) => a,
-        // One that could not be opened, of several, is an item that could not be read.
-        (a, b) if rank(b) > rank(a) && rank(b) == 1 => Exit::Partial,
-        (a, b) if rank(b) > rank(a) => b,
-        (a, _) => a,
+/// What to try next about a finding.
+fn hint(address: &str, finding: &Finding) -> Option<String> {
+    let lost = finding.range.is_some() && finding.severity == Severity::Damaged;
+    match hint_of(finding.code) {
+        Some(hint) => Some(hint.to_owned()),
+        None if lost => Some(format!(
+            "to keep what can be read of it: flr cp --salvage {} DIRECTORY",
+            quoted(address)
+        )),
+        None => None,
     }
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Images that every place has, as links.
-const IMAGES: [&str; 13] = [
+const IMAGES: [&str; 16] = [
     "web01",
     "nested",
     "mbr-primary",
@@ -26,6 +26,9 @@ const IMAGES: [&str; 13] = [
     "ext4-journal-external",
     "ext4-journal-external-log",
     "ext4-nodes",
+    "windows-gpt",
+    "windows-linux",
+    "windows-mbr",
 ];
 
 /// The folder.

@@ -109,3 +109,8 @@ fn damage() {
 fn usage() {
     check("usage");
 }
+
+#[test]
+fn windows() {
+    check("windows");
+}

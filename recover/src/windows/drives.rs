@@ -5,7 +5,7 @@ use super::letters::{Candidate, Drive, Letters, assign};
 use super::mounted_devices::{self, Mapping};
 use crate::error::{Error, Result};
 use crate::folders::Folders;
-use crate::guest::{Guest, codes, nowhere};
+use crate::guest::{Guest, codes};
 use crate::view::{View, ViewNode};
 use crate::volumes::Place;
 use flr_fs::{CaseRule, Filesystem, NodeId, Opened, RawName, Tree, VolumeNode};
@@ -176,6 +176,20 @@ fn view(tree: &Tree, places: &[Place], nodes: &[&VolumeNode], letters: &Letters)
         }
     }
     Ok(view)
+}
+
+/// Where a partition was not found. It may lie on a disk whose table cannot be read.
+fn nowhere(tree: &Tree) -> String {
+    let unread = (tree.volumes().iter())
+        .filter(|node| node.failure().is_some() && node.volume.uuid.is_none());
+    let unread: Vec<_> = unread.map(|node| node.address.as_str()).collect();
+    match unread.is_empty() {
+        true => "on these disks".to_owned(),
+        false => format!(
+            "on these disks, or in {}, which cannot be read",
+            unread.join(", ")
+        ),
+    }
 }
 
 /// What stands at a drive.

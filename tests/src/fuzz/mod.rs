@@ -6,6 +6,7 @@
 //! seconds), in the program `long` (millions of executions) and under libFuzzer (`fuzz/`).
 
 pub mod codec;
+pub mod hive;
 pub mod mutate;
 pub mod packed;
 pub mod read;
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("xpress", codec::xpress, codec::xpress_seeds),
     ("lzx", codec::lzx, codec::lzx_seeds),
     ("wof", codec::wof, codec::wof_seeds),
+    ("registry", hive::registry, hive::registry_seeds),
 ];
 
 /// The target of this name.

@@ -13,7 +13,6 @@ const COMMENT_COLUMNS_MAX: usize = 120;
 const STILL_LONG: &[&str] = &[
     "cli/src/commands/tree.rs: draw",
     "cli/src/node.rs: json",
-    "cli/src/open.rs: columns",
     "fs/src/discover.rs: identify",
     "fs/src/filesystem/ext/journal/superblock.rs: parse",
     "fs/src/filesystem/ext/superblock.rs: parse",

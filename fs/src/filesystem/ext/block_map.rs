@@ -32,6 +32,7 @@ pub(super) fn read(disk: &Disk, inode: &Inode) -> Result<Runs> {
     let mut map = Map {
         disk,
         runs: Runs::default(),
+        run_count_max: disk.run_count_max(inode.kind),
         seen: HashSet::new(),
         logical: 0,
         end: inode.size.div_ceil(disk.sb.block_size.into()),
@@ -53,6 +54,7 @@ pub(super) fn read(disk: &Disk, inode: &Inode) -> Result<Runs> {
 struct Map<'a> {
     disk: &'a Disk,
     runs: Runs,
+    run_count_max: usize,
     seen: HashSet<u32>,
     /// File block that the next pointer stands for.
     logical: u64,
@@ -99,7 +101,7 @@ impl Map<'_> {
                 len: 1,
                 written: true,
             };
-            self.runs.push(run, self.disk.limits.run_count_max, at)?;
+            self.runs.push(run, self.run_count_max, at)?;
         }
         self.logical = self.logical.saturating_add(span);
         Ok(())

@@ -1,8 +1,6 @@
 //! What reading every file does not verify: the first superblock when a copy is in use, spare copies of
-//! superblock and descriptors, bitmaps, and inodes in use that no directory names.
-//!
-//! The checksums of the MMP block and of the orphan file are not verified. Source:
-//! `fs/ext4/bitmap.c` and `fs/ext4/super.c` of Linux 6.18.
+//! superblock and descriptors, bitmaps, the MMP block, the orphan file, and inodes in use that no
+//! directory names. Source: `fs/ext4/bitmap.c` and `fs/ext4/super.c` of Linux 6.18.
 
 use super::disk::Disk;
 use super::group::{self, Groups};
@@ -44,6 +42,8 @@ pub(super) fn check(
     };
     checker.superblock();
     checker.journal(state);
+    checker.mmp();
+    checker.orphan_file();
     let count = disk.sb.group_count();
     for group in 0..count {
         if (ctx.cancelled)() {

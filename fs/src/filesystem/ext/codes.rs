@@ -58,6 +58,14 @@ codes! {
     STATE = "ext4.state";
     /// Files were deleted while still open; their space was not freed yet.
     ORPHANS = "ext4.orphans";
+    /// The orphan file, or a block of it, is missing, cannot be read, or does not carry its signature.
+    ORPHAN_FILE = "ext4.orphan.file";
+    /// The checksum of a block of the orphan file does not fit.
+    ORPHAN_CHECKSUM = "ext4.orphan.checksum";
+    /// The MMP block is missing, cannot be read, or does not carry its signature.
+    MMP_BLOCK = "ext4.mmp.block";
+    /// The checksum of the MMP block does not fit.
+    MMP_CHECKSUM = "ext4.mmp.checksum";
     /// A group descriptor's checksum does not fit.
     GROUP_CHECKSUM = "ext4.group.checksum";
     /// A group's inode table lies outside of the filesystem.
@@ -100,6 +108,9 @@ codes! {
     DIRECTORY_HOLE = "ext4.directory.hole";
     /// A directory block that could not be read.
     DIRECTORY_READ = "ext4.directory.read";
+    /// Two places of a directory lie in the same block, so that a small disk could claim any number of
+    /// names.
+    DIRECTORY_SHARED = "ext4.directory.shared";
     /// A directory whose size makes no sense.
     DIRECTORY_SIZE = "ext4.directory.size";
     /// Inline data that is missing or shorter than the inode says.

@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::ChecksumPolicy;
 use crate::limits::Limits;
+use crate::node::FileKind;
 use crate::source::ByteSource;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -165,6 +166,18 @@ impl Disk {
         let mut bytes = vec![0; len];
         self.read(at, &mut bytes)?;
         Ok(Piece::from(bytes))
+    }
+
+    /// Runs that a file of this kind may have. No block of a directory is there twice, so it has no more
+    /// of them than the disk has blocks.
+    pub(super) fn run_count_max(&self, kind: FileKind) -> usize {
+        let max = self.limits.run_count_max;
+        let size = self.source.size().min(self.sb.size());
+        let blocks = size.checked_div(self.sb.block_size.into()).unwrap_or(0);
+        match kind {
+            FileKind::Directory => max.min(clamp_usize(blocks, usize::MAX)),
+            _ => max,
+        }
     }
 
     /// Whether metadata checksums exist and are to be obeyed.

@@ -47,6 +47,7 @@ pub(super) fn read(disk: &Disk, inode: &Inode) -> Result<Runs> {
     let mut runs = Runs::default();
     let mut seen = HashSet::new();
     let root_at = inode.at.saturating_add(0x28);
+    let run_count_max = disk.run_count_max(inode.kind);
     let mut stack = vec![root(inode, root_at)?];
     while let Some(node) = stack.last_mut() {
         if node.next == node.entries {
@@ -64,7 +65,7 @@ pub(super) fn read(disk: &Disk, inode: &Inode) -> Result<Runs> {
                 let detail = format!("blocks {first} to {} outside of their node", run.end());
                 return Err(Error::corrupt(codes::EXTENT_ORDER, at, detail));
             }
-            runs.push(run, disk.limits.run_count_max, at)?;
+            runs.push(run, run_count_max, at)?;
             continue;
         }
         let following = get_array(&node.bytes, start.saturating_add(ENTRY_LEN))

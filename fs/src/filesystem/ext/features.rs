@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 pub(super) mod compat {
     pub(crate) const HAS_JOURNAL: u32 = 0x4;
     pub(crate) const SPARSE_SUPER2: u32 = 0x200;
+    pub(crate) const ORPHAN_FILE: u32 = 0x1000;
 }
 
 /// Bits that a reader must know (`s_feature_incompat`).

@@ -104,6 +104,12 @@ impl ExtFilesystem {
                 block_map::read(&self.disk, inode)?
             };
             let runs = self.fast.map(&self.disk, inode.number, runs, inode.at)?;
+            if inode.kind == FileKind::Directory
+                && let Some(block) = runs.shared_block()
+            {
+                let detail = format!("block {block} is used twice in one directory");
+                return Err(Error::corrupt(codes::DIRECTORY_SHARED, inode.at, detail));
+            }
             let bytes = runs.bytes();
             Ok((Arc::new(runs), bytes))
         })

@@ -88,13 +88,11 @@ impl Checker<'_> {
     /// Whether an inode belongs to the filesystem itself: the orphan file, the project quota.
     fn is_internal(&self, number: u32) -> bool {
         const S_PRJ_QUOTA_INUM: usize = 0x26c;
-        const S_ORPHAN_FILE_INUM: usize = 0x280;
         let Ok(raw) = self.disk.piece(self.disk.sb.at, SIZE) else {
             return false;
         };
-        [S_PRJ_QUOTA_INUM, S_ORPHAN_FILE_INUM]
-            .into_iter()
-            .any(|at| get_le_u32(&raw, at) == Some(number))
+        let quota = get_le_u32(&raw, S_PRJ_QUOTA_INUM);
+        [quota, self.orphan_file_inode()].contains(&Some(number))
     }
 
     /// One remark for all inodes without a name.

@@ -33,6 +33,8 @@ mod htree;
 mod inode;
 mod inode_scan;
 mod journal;
+mod mmp;
+mod orphan_file;
 mod runs;
 mod second_reader;
 mod superblock;

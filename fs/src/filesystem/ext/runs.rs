@@ -73,6 +73,17 @@ impl Runs {
         self.runs
     }
 
+    /// A block of the disk that holds two blocks of the file. Unwritten ones hold nothing.
+    pub(super) fn shared_block(&self) -> Option<u64> {
+        let written = self.runs.iter().filter(|run| run.written);
+        let mut places: Vec<_> = written.map(|run| (run.physical, run.len)).collect();
+        places.sort_unstable();
+        let pairs = places.iter().zip(places.iter().skip(1));
+        let mut shared =
+            pairs.filter(|((start, len), (next, _))| start.saturating_add(*len) > *next);
+        shared.next().map(|(_, (next, _))| *next)
+    }
+
     /// Memory taken, in bytes.
     pub(super) const fn bytes(&self) -> usize {
         self.runs
@@ -98,6 +109,22 @@ mod tests {
             len,
             written,
         }
+    }
+
+    #[test]
+    fn a_block_in_two_places_is_found() {
+        let of = |all: &[Run]| {
+            let runs = all.to_vec();
+            Runs { runs }.shared_block()
+        };
+        let apart = [
+            run(0, 100, 2, true),
+            run(9, 98, 2, true),
+            run(20, 102, 1, true),
+        ];
+        assert_eq!(of(&apart), None);
+        assert_eq!(of(&[run(0, 100, 9, true), run(9, 104, 1, true)]), Some(104));
+        assert_eq!(of(&[run(0, 100, 9, true), run(9, 104, 1, false)]), None);
     }
 
     #[test]

@@ -473,7 +473,10 @@ fn read_upcase(mft: &Mft) -> Result<UpCase> {
         let detail = "no data attribute in $UpCase";
         Error::corrupt(codes::UPCASE, file.base.at, detail)
     })?;
-    Ok(UpCase::new(&table))
+    UpCase::new(&table).ok_or_else(|| {
+        let detail = "$UpCase holds no table of upper case";
+        Error::corrupt(codes::UPCASE, file.base.at, detail)
+    })
 }
 
 /// What the boot sector says. `$Volume` and others add the rest.

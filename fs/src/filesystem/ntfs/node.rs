@@ -15,9 +15,14 @@ use crate::node::{FileKind, Metadata, NodeFlags};
 /// Name of a directory's index, `$I30` in UTF-16.
 pub const INDEX_NAME: &[u8] = b"$\0I\x003\x000\0";
 
-/// Permissions of everything, as ntfs-3g shows them unless it is told otherwise: NTFS keeps lists of
-/// access rights instead.
-const MODE: u32 = 0o777;
+/// Permissions of a directory. NTFS keeps lists of access rights instead; a copy should not end up
+/// writable for everybody.
+const DIRECTORY_MODE: u32 = 0o755;
+/// Permissions of a file.
+const FILE_MODE: u32 = 0o644;
+/// Permissions of a file that programs may not write to. On a directory the flag means something else:
+/// that the Explorer shows it in its own way.
+const READ_ONLY_MODE: u32 = 0o444;
 
 /// What the attributes of a file say.
 #[derive(Clone, Debug)]
@@ -67,7 +72,11 @@ impl Node {
                 true => FileKind::Directory,
                 false => FileKind::File,
             },
-            mode: MODE,
+            mode: match is_directory {
+                true => DIRECTORY_MODE,
+                false if info.has(flags::READ_ONLY) => READ_ONLY_MODE,
+                false => FILE_MODE,
+            },
             uid: 0,
             gid: 0,
             size,
@@ -79,7 +88,7 @@ impl Node {
             mtime: info.modified,
             ctime: info.record_changed,
             btime: Some(info.created),
-            flags: node_flags(&info),
+            flags: node_flags(&info, is_directory),
             generation: file.base.sequence.into(),
             project: None,
         };
@@ -102,7 +111,7 @@ fn is_wanted(type_code: u32, name: &[u8]) -> bool {
     }
 }
 
-fn node_flags(info: &StandardInformation) -> NodeFlags {
+fn node_flags(info: &StandardInformation, is_directory: bool) -> NodeFlags {
     let known = [
         (flags::COMPRESSED, NodeFlags::COMPRESSED),
         (flags::ENCRYPTED, NodeFlags::ENCRYPTED),
@@ -117,7 +126,11 @@ fn node_flags(info: &StandardInformation) -> NodeFlags {
         (flags::REPARSE_POINT, NodeFlags::REPARSE),
     ];
     let set = known.iter().filter(|(flag, _)| info.has(*flag));
-    set.fold(NodeFlags::default(), |all, (_, flag)| all.with(*flag))
+    let flags = set.fold(NodeFlags::default(), |all, (_, flag)| all.with(*flag));
+    match is_directory && info.case_sensitive {
+        true => flags.with(NodeFlags::CASE_SENSITIVE),
+        false => flags,
+    }
 }
 
 /// What has been seen of a file's attributes so far.

@@ -155,6 +155,7 @@ impl Special {
         metadata.rdev = self.rdev;
         match self.kind {
             FileKind::Symlink => {
+                metadata.mode = 0o777;
                 let path = self.path(depth)?.unwrap_or_default();
                 metadata.size = crate::bytes::len_u64(path.len());
             }

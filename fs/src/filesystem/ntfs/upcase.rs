@@ -22,13 +22,20 @@ pub struct UpCase {
 
 impl UpCase {
     /// The table with these bytes of `$UpCase`; the built-in one takes over where they end.
+    ///
+    /// `None` for a table that cannot be one: every table has ASCII as everybody knows it, and nothing
+    /// but 0 becomes 0. By one that is all zeros, each name would be any other of its length.
     #[must_use]
-    pub fn new(stored: &[u8]) -> Self {
+    pub fn new(stored: &[u8]) -> Option<Self> {
         let mut table = built_in();
         for (unit, stored) in table.iter_mut().zip(stored.chunks_exact(2)) {
             *unit = get_le_u16(stored, 0).unwrap_or(0);
         }
-        Self { table }
+        let ascii = (0..=u8::MAX).take_while(u8::is_ascii);
+        let is_ascii_right =
+            (ascii.zip(&table)).all(|(unit, upper)| u16::from(unit.to_ascii_uppercase()) == *upper);
+        let is_zero_alone = table.iter().skip(1).all(|upper| *upper != 0);
+        (is_ascii_right && is_zero_alone).then_some(Self { table })
     }
 
     /// The upper case of one unit.
@@ -141,12 +148,36 @@ mod tests {
 
     #[test]
     fn a_short_table_counts_as_far_as_it_goes() {
-        // A table in which `a` is its own upper case, and which ends before `c`.
-        let mut stored: Vec<u8> = (0..u16::from(b'c')).flat_map(u16::to_le_bytes).collect();
+        // A table in which `ä` is its own upper case, and which ends before `ö`.
+        let mut stored: Vec<u8> = (0..0xf6_u16)
+            .map(|unit| u8::try_from(unit).map_or(unit, |unit| unit.to_ascii_uppercase().into()))
+            .flat_map(u16::to_le_bytes)
+            .collect();
         stored.push(0xff);
-        let table = UpCase::new(&stored);
-        assert_eq!(table.of(u16::from(b'a')), u16::from(b'a'));
-        assert_eq!(table.of(u16::from(b'c')), u16::from(b'C'));
-        assert_eq!(UpCase::new(&[]), UpCase::default());
+        let table = UpCase::new(&stored).unwrap();
+        assert_eq!(table.of(0xe4), 0xe4);
+        assert_eq!(table.of(0xf6), 0xd6);
+        assert_eq!(UpCase::new(&[]), Some(UpCase::default()));
+    }
+
+    #[test]
+    fn what_cannot_be_a_table_is_none() {
+        let whole = |at: usize, unit: u16| {
+            let mut table = built_in();
+            table[at] = unit;
+            let bytes: Vec<u8> = table.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+            UpCase::new(&bytes)
+        };
+        assert_eq!(whole(0, 0), Some(UpCase::default()));
+        assert_eq!(UpCase::new(&[0; UPCASE_LEN_MAX]), None);
+        for (at, unit) in [
+            (0, 1),
+            (0x2f, 0x41),
+            (0x61, 0x61),
+            (0x7a, 0x59),
+            (0xfffe, 0),
+        ] {
+            assert_eq!(whole(at, unit), None, "{at:#x} as {unit:#x}");
+        }
     }
 }
