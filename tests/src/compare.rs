@@ -1,5 +1,6 @@
 //! Comparing a view with a golden tree: everything the tree knows, node by node.
 
+use crate::compare_ntfs;
 use crate::content::{data_ranges, sha256};
 use crate::golden::{Golden, Node, from_base64};
 use flr_fs::filesystem::ext::codes;
@@ -243,6 +244,7 @@ fn node_differences(
         same!("flags", found, Some(expected));
     }
     xattrs(view, node, expected, &mut differs);
+    compare_ntfs::differences(view, node, expected, &mut differs);
     if found.kind == FileKind::Symlink {
         link(view, node, expected, &mut differs);
     }
@@ -278,7 +280,7 @@ fn parse_flags(text: &str) -> u32 {
     flags & known
 }
 
-type Differs<'a> = dyn FnMut(&str, String, String) + 'a;
+pub(crate) type Differs<'a> = dyn FnMut(&str, String, String) + 'a;
 
 fn xattrs(view: &View, node: ViewNode, expected: &Node, differs: &mut Differs<'_>) {
     let Some(expected) = &expected.xattrs else {
@@ -327,6 +329,13 @@ fn link(view: &View, node: ViewNode, expected: &Node, differs: &mut Differs<'_>)
 }
 
 fn content(view: &View, node: ViewNode, expected: &Node, differs: &mut Differs<'_>) {
+    if expected.elsewhere == Some(true) {
+        match view.open(node) {
+            Err(flr_recover::Error::Fs(flr_fs::Error::Unsupported(_))) => {}
+            other => differs("content", format!("{other:?}"), "refused by name".into()),
+        }
+        return;
+    }
     if let Some(error) = &expected.error {
         // The kernel would not open it.
         if view.open(node).is_ok() {
@@ -351,6 +360,8 @@ fn content(view: &View, node: ViewNode, expected: &Node, differs: &mut Differs<'
     {
         differs("data", format!("{ranges:?}"), format!("{data:?}"));
     }
+    let ends = expected.ends_sha256.as_ref();
+    compare_ntfs::hashes(source.as_ref(), None, ends, "its ends", differs);
     let whole = [(0, source.size())];
     for (expected, ranges) in [
         (&expected.sha256, &whole[..]),

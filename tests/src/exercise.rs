@@ -2,8 +2,9 @@
 
 use crate::content::data_ranges;
 use flr_fs::filesystem::ext::Ext;
+use flr_fs::filesystem::ntfs::Ntfs;
 use flr_fs::format::FilesystemDriver;
-use flr_fs::{ByteSource, Code, Error, FileKind, Filesystem, OpenContext, SegmentKind};
+use flr_fs::{ByteSource, Code, Error, FileKind, Filesystem, OpenContext, SegmentKind, StreamName};
 use flr_recover::walk::{Next, Step, walk};
 use flr_recover::{View, ViewNode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,14 +34,33 @@ pub struct Outcome {
     errors_count: usize,
 }
 
+/// The driver for an image of the fixtures.
+#[must_use]
+pub fn driver(name: &str) -> &'static dyn FilesystemDriver {
+    if name.contains("ntfs") { &Ntfs } else { &Ext }
+}
+
 /// Opens the ext filesystem on `source` and reads everything in it.
 ///
 /// # Panics
 /// If that does not end.
 #[must_use]
 pub fn exercise(source: Arc<dyn ByteSource>, ctx: &OpenContext<'_>) -> Outcome {
+    exercise_as(&Ext, source, ctx)
+}
+
+/// The same for any format.
+///
+/// # Panics
+/// If that does not end.
+#[must_use]
+pub fn exercise_as(
+    driver: &dyn FilesystemDriver,
+    source: Arc<dyn ByteSource>,
+    ctx: &OpenContext<'_>,
+) -> Outcome {
     let mut outcome = Outcome::default();
-    let filesystem = match Ext.open(&[source], ctx) {
+    let filesystem = match driver.open(&[source], ctx) {
         Ok(filesystem) => filesystem,
         Err(error) => {
             outcome.codes.insert(error.code());
@@ -89,6 +109,7 @@ impl Outcome {
             let errors_before = outcome.errors_count;
             let mut told = format!("{metadata:?}");
             told += &outcome.attributes(filesystem.as_ref(), node);
+            told += &outcome.streams(filesystem.as_ref(), node);
             match metadata.kind {
                 FileKind::Symlink => {
                     let target = outcome.take(filesystem.read_link(node.node));
@@ -140,6 +161,20 @@ impl Outcome {
             format!("{name:?} {value} ")
         });
         values.collect()
+    }
+
+    fn streams(&mut self, filesystem: &dyn Filesystem, node: ViewNode) -> String {
+        let streams = match filesystem.streams(node.node) {
+            Ok(streams) => streams,
+            Err(error) => return self.take::<()>(Err(error)),
+        };
+        let told = streams.iter().map(|stream| {
+            let source = filesystem.open(node.node, StreamName::Named(&stream.name));
+            let sum =
+                source.and_then(|source| sum(source.as_ref(), source.size().min(CONTENT_LEN_MAX)));
+            format!("{stream:?} {} ", self.take(sum))
+        });
+        told.collect()
     }
 
     fn content(&mut self, view: &View, node: ViewNode, path: &[u8]) -> String {

@@ -70,7 +70,6 @@ pub struct Node {
     pub dos_name: Option<String>,
     pub object_id: Option<String>,
     pub streams: Option<BTreeMap<String, Stream>>,
-    pub link: Option<(String, String)>,
     pub elsewhere: Option<bool>,
 }
 

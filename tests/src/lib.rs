@@ -2,6 +2,7 @@
 //! faults, and the tools of the machine they run on.
 
 pub mod compare;
+mod compare_ntfs;
 pub mod compressed_stream;
 pub mod content;
 pub mod crash;
@@ -19,6 +20,7 @@ pub mod kernels_tree;
 pub mod live;
 pub mod memory;
 mod mounted;
+pub mod ntfs_patch;
 pub mod overlaid;
 pub mod patch;
 pub mod recorder;
@@ -33,5 +35,6 @@ pub use fault::{Counting, Flaky, Truncated};
 pub use golden::{Expect, Golden, Node, VolumeRow};
 pub use heap::Heap;
 pub use image::{FileSource, image};
+pub use ntfs_patch::NtfsPatch;
 pub use overlaid::Overlaid;
 pub use patch::Patch;

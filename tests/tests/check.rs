@@ -213,15 +213,18 @@ fn what_cannot_be_read_is_narrowed_down() {
 fn the_second_reader_agrees_with_everything_it_can_read() {
     let mut compared = 0;
     let mut reasons = BTreeMap::<&str, u64>::new();
+    let mut mismatches = Vec::new();
     for name in names() {
         let (counts, findings) = check(image(&name), true);
         let differ = findings.iter().filter(|f| f.severity == Severity::Mismatch);
-        assert_eq!(differ.count(), 0, "{name}: {findings:#?}");
+        let told = differ.map(|f| format!("{name} {}: {}", f.path.escape_ascii(), f.detail));
+        mismatches.extend(told);
         compared += counts.compared;
         for (reason, count) in counts.not_comparable {
             *reasons.entry(reason).or_default() += count;
         }
     }
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
     println!("{compared} compared, left out: {reasons:#?}");
     assert!(compared > 1000, "{compared}");
     // A1 and A2 of the recipes, and A6: known to be wrong there, so left out and named.
@@ -232,6 +235,11 @@ fn the_second_reader_agrees_with_everything_it_can_read() {
         "hole in a block map",
         "encrypted",
         "name that no path can hold",
+        "compressed",
+        "initialised size below its size",
+        "attribute list",
+        "reparse point",
+        "MFT with an attribute list",
     ] {
         assert!(reasons.contains_key(reason), "{reason}: {reasons:?}");
     }

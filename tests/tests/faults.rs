@@ -1,11 +1,9 @@
 //! Disks that fail while they are read: what can be read is right, the rest is an error, and one bad
 //! place costs only what lies in it.
 
-use flr_fs::filesystem::ext::Ext;
-use flr_fs::format::FilesystemDriver;
 use flr_fs::source::{ByteSource, check_range};
 use flr_fs::{Error, Memory, OpenContext, Result};
-use flr_tests::exercise::{Outcome, exercise, exercise_opened};
+use flr_tests::exercise::{Outcome, driver, exercise_as, exercise_opened};
 use flr_tests::image::image_bytes;
 use flr_tests::{Counting, Flaky, Truncated};
 use std::io;
@@ -23,6 +21,10 @@ const NAMES: &[&str] = &[
     "ext4-inline",
     "ext4-journal-revoke",
     "ext4-xattr",
+    "ntfs-4k",
+    "ntfs-512",
+    "ntfs-lznt1",
+    "ntfs-special",
 ];
 
 /// Bytes that are bad at once.
@@ -53,8 +55,8 @@ fn fixture(name: &str) -> Arc<dyn ByteSource> {
     Arc::new(Memory::new(image_bytes(name)))
 }
 
-fn read(source: Arc<dyn ByteSource>) -> Outcome {
-    exercise(source, &OpenContext::default())
+fn read(name: &str, source: Arc<dyn ByteSource>) -> Outcome {
+    exercise_as(driver(name), source, &OpenContext::default())
 }
 
 /// Whatever was read is right, and nothing is missing without a word.
@@ -87,9 +89,9 @@ fn spread(end: u64, count: u64) -> impl Iterator<Item = u64> {
 fn a_read_that_fails_once_is_an_error_once() {
     for name in NAMES {
         let below = fixture(name);
-        let golden = read(Arc::clone(&below));
+        let golden = read(name, Arc::clone(&below));
         let counting = Counting::new(Arc::clone(&below));
-        assert_eq!(read(counting.clone()), golden);
+        assert_eq!(read(name, counting.clone()), golden);
         let (reads, _) = counting.take();
         let mut told = 0;
         for nth in spread(reads, 150) {
@@ -99,7 +101,7 @@ fn a_read_that_fails_once_is_an_error_once() {
                 below: Arc::clone(&below),
                 left,
             });
-            let opened = Ext.open(&[source], &OpenContext::default());
+            let opened = driver(name).open(&[source], &OpenContext::default());
             let Ok(filesystem) = opened else {
                 told += 1;
                 continue;
@@ -122,13 +124,13 @@ fn a_read_that_fails_once_is_an_error_once() {
 fn bad_blocks_cost_what_lies_in_them() {
     for name in NAMES {
         let below = fixture(name);
-        let golden = read(Arc::clone(&below));
+        let golden = read(name, Arc::clone(&below));
         let blocks = below.size() / BLOCK_LEN;
         for block in spread(blocks, 250) {
             let bad: Range<u64> = block * BLOCK_LEN..(block + 1) * BLOCK_LEN;
             let case = format!("{name}, block {block}");
             let ranges = std::iter::once(bad.clone()).collect();
-            let found = read(Arc::new(Flaky::new(Arc::clone(&below), ranges)));
+            let found = read(name, Arc::new(Flaky::new(Arc::clone(&below), ranges)));
             right_or_told(&found, &golden, &case);
             let lies_in = |ranges: &Vec<Range<u64>>| {
                 let mut ranges = ranges.iter();
@@ -153,7 +155,10 @@ fn bad_blocks_cost_what_lies_in_them() {
         for every in [7, 31, 127, 509] {
             let bad = (every..blocks).step_by(usize::try_from(every).expect("a step"));
             let bad = bad.map(|block| block * BLOCK_LEN..(block + 1) * BLOCK_LEN);
-            let found = read(Arc::new(Flaky::new(Arc::clone(&below), bad.collect())));
+            let found = read(
+                name,
+                Arc::new(Flaky::new(Arc::clone(&below), bad.collect())),
+            );
             right_or_told(&found, &golden, &format!("{name}, every {every}th block"));
         }
     }
@@ -163,11 +168,11 @@ fn bad_blocks_cost_what_lies_in_them() {
 fn an_image_that_ends_early_is_right_as_far_as_it_goes() {
     for name in NAMES {
         let below = fixture(name);
-        let golden = read(Arc::clone(&below));
+        let golden = read(name, Arc::clone(&below));
         for size in spread(below.size(), 100) {
             // Amid sectors, too.
             let size = size | 1;
-            let found = read(Arc::new(Truncated::new(Arc::clone(&below), size)));
+            let found = read(name, Arc::new(Truncated::new(Arc::clone(&below), size)));
             right_or_told(&found, &golden, &format!("{name}, {size} bytes"));
         }
     }

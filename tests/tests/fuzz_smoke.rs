@@ -44,7 +44,10 @@ macro_rules! smoke {
     };
 }
 
-smoke! { partitions image journal directory map xattr address fstab lznt1 xpress lzx wof registry }
+smoke! {
+    partitions image journal directory map xattr address fstab lznt1 xpress lzx wof
+    ntfs_image ntfs_record ntfs_runs ntfs_index registry
+}
 
 #[test]
 fn what_broke_a_target_once_does_not_do_so_again() {

@@ -2,7 +2,7 @@
 //! panics, and what comes out is right or is told to be damaged.
 
 use flr_fs::{ByteSource, ChecksumPolicy, OpenContext};
-use flr_tests::exercise::{Outcome, exercise};
+use flr_tests::exercise::{Outcome, driver, exercise_as};
 use flr_tests::heap::{assert_counted, peak_of};
 use flr_tests::image::image_bytes;
 use flr_tests::{Heap, Overlaid};
@@ -82,7 +82,11 @@ impl Subject {
             .filter(|(_, block)| block.iter().any(|byte| *byte != 0))
             .map(|(index, _)| index)
             .collect();
-        let pristine = read(Overlaid::new(Arc::clone(&bytes)), ChecksumPolicy::Strict);
+        let pristine = read(
+            name,
+            Overlaid::new(Arc::clone(&bytes)),
+            ChecksumPolicy::Strict,
+        );
         Self {
             name,
             bytes,
@@ -134,13 +138,13 @@ fn range(at: usize, len: usize) -> Range<u64> {
     at..at + u64::try_from(len).expect("a length")
 }
 
-fn read(image: Overlaid, checksums: ChecksumPolicy) -> Outcome {
+fn read(name: &str, image: Overlaid, checksums: ChecksumPolicy) -> Outcome {
     let source: Arc<dyn ByteSource> = Arc::new(image);
     let ctx = OpenContext {
         checksums,
         ..OpenContext::default()
     };
-    let (outcome, peak) = peak_of(|| exercise(source, &ctx));
+    let (outcome, peak) = peak_of(|| exercise_as(driver(name), source, &ctx));
     assert!(peak <= HEAP_MAX, "{peak} bytes of heap");
     outcome
 }
@@ -181,7 +185,7 @@ fn factor() -> u32 {
 /// content of files has no checksum.
 fn told_or_equal(subject: &Subject, mutations: &[Mutation]) -> Result<(), String> {
     let (bytes, places) = subject.changed(mutations);
-    let found = read(bytes, ChecksumPolicy::Strict);
+    let found = read(subject.name, bytes, ChecksumPolicy::Strict);
     if found.codes != subject.pristine.codes {
         return Ok(());
     }
@@ -210,7 +214,7 @@ fn told_or_equal(subject: &Subject, mutations: &[Mutation]) -> Result<(), String
 /// Without checksums nobody can tell; but it ends, and nothing panics.
 fn ends(subject: &Subject, mutations: &[Mutation]) -> Result<(), String> {
     let (bytes, _) = subject.changed(mutations);
-    let found = read(bytes, ChecksumPolicy::Ignore);
+    let found = read(subject.name, bytes, ChecksumPolicy::Ignore);
     if found.nodes.len() > 100 * (subject.pristine.nodes.len() + 10) {
         return Err(format!("{} nodes in {}", found.nodes.len(), subject.name));
     }
@@ -250,6 +254,27 @@ fn reading_damaged_images_ends() {
         ("ext4-nodes", 500),
         ("damaged-names", 500),
         ("damaged-dirloop", 500),
+    ] {
+        run(name, count, ends);
+    }
+}
+
+/// NTFS keeps no checksums: nobody can tell, but it ends.
+#[test]
+fn reading_damaged_ntfs_volumes_ends() {
+    for (name, count) in [
+        ("ntfs-hibernated", 3_000),
+        ("ntfs-special", 2_000),
+        ("ntfs-reparse", 2_000),
+        ("ntfs-names", 1_000),
+        ("ntfs-initialized", 500),
+        ("ntfs-links", 500),
+        ("ntfs-512", 500),
+        ("ntfs-streams", 300),
+        ("ntfs-old", 500),
+        ("damaged-ntfs-index-loop", 500),
+        ("damaged-ntfs-records", 1_000),
+        ("damaged-ntfs-attribute-list", 100),
     ] {
         run(name, count, ends);
     }

@@ -8,6 +8,7 @@
 pub mod codec;
 pub mod hive;
 pub mod mutate;
+pub mod ntfs;
 pub mod packed;
 pub mod read;
 pub mod refresh;
@@ -33,6 +34,10 @@ pub const TARGETS: &[Target] = &[
     ("xpress", codec::xpress, codec::xpress_seeds),
     ("lzx", codec::lzx, codec::lzx_seeds),
     ("wof", codec::wof, codec::wof_seeds),
+    ("ntfs_image", ntfs::image, ntfs::image_seeds),
+    ("ntfs_record", ntfs::record, ntfs::record_seeds),
+    ("ntfs_runs", ntfs::runs, ntfs::runs_seeds),
+    ("ntfs_index", ntfs::index, ntfs::index_seeds),
     ("registry", hive::registry, hive::registry_seeds),
 ];
 

@@ -18,10 +18,11 @@ use super::stream::{Sizes, Stream, Value};
 use super::upcase::{UPCASE_LEN_MAX, UpCase};
 use super::volume_state::{self, Hiberfil};
 use super::wof::{self, Algorithm, Overlay};
-use super::{codes, compressed, content, hibernation, particulars, utf16, xattr};
+use super::{codes, compressed, content, hibernation, particulars, second_reader, utf16, xattr};
 use crate::bytes::len_u64;
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
+use crate::filesystem::check::StartSecondReader;
 use crate::filesystem::{
     DirCursor, DirEntry, DirItem, Filesystem, Found, Particular, StreamInfo, StreamName, Want,
 };
@@ -162,7 +163,11 @@ impl NtfsFilesystem {
         Ok(self.secure.get_or_init(|| secure))
     }
 
-    fn file(&self, node: NodeId) -> Result<File<'_>> {
+    pub(super) fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    pub(super) fn file(&self, node: NodeId) -> Result<File<'_>> {
         let record = self.mft.record(node.0)?;
         if record.base.is_some() {
             return Err(Request::NoSuchNode.into());
@@ -443,6 +448,10 @@ impl Filesystem for NtfsFilesystem {
             }
         });
         damage.map_or(Ok(streams), Err)
+    }
+
+    fn second_reader(&self) -> Option<StartSecondReader> {
+        Some(second_reader::start(&self.disk.source))
     }
 
     fn particulars(&self, node: NodeId) -> Result<Vec<Particular>> {

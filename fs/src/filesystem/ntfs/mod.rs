@@ -34,6 +34,7 @@ pub mod reference;
 pub mod reparse;
 pub mod restart_page;
 pub mod run_list;
+mod second_reader;
 pub mod secure;
 pub mod sid;
 pub mod special;
