@@ -16,5 +16,6 @@ mod json;
 mod mount;
 mod place;
 mod schema;
+mod session;
 mod terminal;
 mod transcript;
