@@ -5,6 +5,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 Addresses:
@@ -19,7 +20,8 @@ Examples:
   flr mount web01.img /mnt/w && ls /mnt/w && flr umount /mnt/w
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 partial, 4 no such path, 6 verification mismatch,
-7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 130/143 interrupted";
+7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 20/21 done/partial and
+temporary resources may remain, 130/143 interrupted";
 
 /// Single files out of snapshots and disk images.
 ///
@@ -150,6 +152,10 @@ pub(crate) enum Command {
     Mount(Mount),
     /// Take mounts away; returns when the image is free.
     Umount(Umount),
+    /// Show what commands have made for a while and not yet deleted.
+    Session(Session),
+    /// Delete what was left behind.
+    Gc(Gc),
     /// Show the version and what can be read.
     Version,
     /// Write completions for a shell to standard output.
@@ -409,6 +415,55 @@ pub(crate) struct Umount {
     /// Do not wait until the image is free.
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+/// `session`.
+#[derive(Debug, Args)]
+pub(crate) struct Session {
+    #[command(subcommand)]
+    pub(crate) action: SessionAction,
+}
+
+/// What to do about sessions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionAction {
+    /// List the sessions that are not closed.
+    Ls,
+    /// Show a session and its resources.
+    Show {
+        /// Its id, or how it begins.
+        #[arg(value_name = "SESSION")]
+        id: String,
+    },
+    /// Keep what a session has made for longer; its owner must have ended.
+    Extend {
+        /// Its id, or how it begins.
+        #[arg(value_name = "SESSION")]
+        id: String,
+        /// For how long from now: 30m, 2h, 3d.
+        #[arg(long, value_name = "TIME", value_parser = crate::when::duration, default_value = "30m")]
+        ttl: Duration,
+    },
+    /// Delete what a session has made; its owner must have ended.
+    Close {
+        /// Its id, or how it begins.
+        #[arg(value_name = "SESSION")]
+        id: String,
+    },
+}
+
+/// `gc`.
+#[derive(Debug, Args)]
+pub(crate) struct Gc {
+    /// Only say what would be deleted.
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// How long after its expiry what other hosts left is taken: 1h if nothing else is said.
+    #[arg(long, value_name = "TIME", value_parser = crate::when::duration)]
+    pub(crate) older_than: Option<Duration>,
+    /// Look in all regions, not only in those of the journal and the configuration.
+    #[arg(long)]
+    pub(crate) all_regions: bool,
 }
 
 /// A number of levels, at least one.

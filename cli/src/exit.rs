@@ -28,6 +28,10 @@ pub(crate) enum Exit {
     Busy = 11,
     /// Permission.
     Denied = 12,
+    /// Everything asked for was done, but temporary resources may remain.
+    Leftover = 20,
+    /// Not everything was done, and temporary resources may remain.
+    PartialLeftover = 21,
     /// SIGINT.
     Interrupted = 130,
     /// SIGTERM.
@@ -49,8 +53,18 @@ impl Exit {
             Self::NoSuchSource => 10,
             Self::Busy => 11,
             Self::Denied => 12,
+            Self::Leftover => 20,
+            Self::PartialLeftover => 21,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+        }
+    }
+
+    /// The same, with temporary resources that may remain.
+    pub(crate) fn with_leftovers(self) -> Self {
+        match self {
+            Self::Done => Self::Leftover,
+            _ => Self::PartialLeftover,
         }
     }
 

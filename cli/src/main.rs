@@ -118,6 +118,8 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Cp(args) => commands::cp::run(ctx, args),
         Command::Mount(args) => commands::mount::run(ctx, args),
         Command::Umount(args) => commands::mount::umount(ctx, args),
+        Command::Session(args) => commands::session::run(ctx, args),
+        Command::Gc(args) => commands::gc::run(ctx, args),
         Command::Version => commands::version::version(ctx),
         Command::Completion { shell } => commands::version::completion(ctx, *shell),
         Command::Man { dir } => commands::version::man(dir),

@@ -28,6 +28,8 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// The stable name of the fault, if the image has one.
     pub(crate) code: Option<String>,
+    /// Temporary resources that may remain.
+    pub(crate) resources: Vec<Value>,
 }
 
 impl Failure {
@@ -38,6 +40,7 @@ impl Failure {
             message: without_number(message.into()),
             hint: None,
             code: None,
+            resources: Vec::new(),
         }
     }
 
@@ -241,7 +244,7 @@ pub(crate) fn error_fields(address: &str, failure: &Failure) -> Map<String, Valu
 pub(crate) fn exit_error_line(failure: &Failure) -> String {
     let value = json!({
         "code": failure.exit.code(), "fault": failure.code, "message": failure.message,
-        "hint": failure.hint, "session": Value::Null, "resources": [],
+        "hint": failure.hint, "session": Value::Null, "resources": failure.resources,
     });
     json_line("exit_error", &fields(value))
 }

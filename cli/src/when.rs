@@ -3,6 +3,7 @@
 use flr_fs::Timestamp;
 use jiff::tz::TimeZone;
 use jiff::{Span, Zoned, civil};
+use std::time::Duration;
 
 /// The zone to show times in.
 pub(crate) fn zone(name: Option<&str>) -> Result<TimeZone, String> {
@@ -51,24 +52,35 @@ pub(crate) fn long(time: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
+/// Reads a length of time: `90s 15m 2h 3d 4w`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text).and_then(|seconds| u64::try_from(seconds).ok());
+    let seconds = seconds.ok_or("expected a length of time such as 90s, 15m, 2h or 3d")?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// A number and its unit, in seconds.
+fn seconds(text: &str) -> Option<i64> {
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1))?;
+    let number = number.parse::<i64>().ok()?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return None,
+    };
+    number.checked_mul(seconds)
+}
+
 /// Reads a time: a date, a date and time with or without zone, or how long ago (`90s 15m 2h 3d 4w`).
 pub(crate) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let stamp = |instant: jiff::Timestamp| Timestamp {
         seconds: instant.as_second(),
         nanoseconds: instant.subsec_nanosecond().unsigned_abs(),
     };
-    if let Some((number, unit)) = text.split_at_checked(text.len().saturating_sub(1))
-        && let Ok(number) = number.parse::<i64>()
-    {
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
-            "w" => 604_800,
-            _ => return None,
-        };
-        let ago = number.checked_mul(seconds)?;
+    if let Some(ago) = seconds(text) {
         let seconds = jiff::Timestamp::now().as_second().checked_sub(ago)?;
         return Some(Timestamp {
             seconds,
@@ -109,6 +121,22 @@ mod tests {
                 }),
                 text
             );
+        }
+    }
+
+    #[test]
+    fn forms_of_lengths() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("15m", 900),
+            ("2h", 7200),
+            ("3d", 259_200),
+            ("0s", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "1", "h", "-1h", "1 h", "9223372036854775807w", "1ü"] {
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 

@@ -12,8 +12,10 @@
 //! | `mounted` | who has it mounted, or swaps on it |
 //! | `locks` | virtual machines that run on it |
 //! | [`error`] | why it cannot be opened, and what to try next |
+//! | [`clouds`] | the providers that make something temporary |
 //! | [`engine`] | temporary resources of providers, and their end |
 
+pub mod clouds;
 mod device;
 pub mod engine;
 pub mod error;

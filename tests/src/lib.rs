@@ -10,6 +10,7 @@ pub mod e2fsprogs;
 pub mod exercise;
 pub mod fault;
 pub mod faulty;
+pub mod file_cloud;
 pub mod fuzz;
 pub mod golden;
 pub mod heap;

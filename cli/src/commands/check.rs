@@ -131,6 +131,7 @@ fn print(ctx: &mut Context<'_>, opened: &Opened, finding: &Finding, verbose: boo
             message: format!("{address}: {}", finding.detail),
             hint: hint.clone(),
             code: Some(finding.code.to_string()),
+            resources: Vec::new(),
         });
     }
     if !ctx.out.json {

@@ -49,6 +49,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Mount) -> Outcome {
             message: failure.error,
             hint: failure.hint,
             code: None,
+            resources: Vec::new(),
         }
         .into()),
         Start::Ended(status) => {
@@ -230,6 +231,7 @@ fn failure_of(error: &Error) -> Failure {
         message: error.to_string(),
         hint: error.hint.clone(),
         code: None,
+        resources: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ mod json;
 mod mount;
 mod place;
 mod schema;
+mod session;
 mod streams;
 mod terminal;
 mod transcript;

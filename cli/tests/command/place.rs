@@ -72,6 +72,7 @@ impl Place {
         command.current_dir(self.dir.path()).stdin(Stdio::null());
         command.env("PATH", format!("{}:{path}", bin.display()));
         command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+        command.env("XDG_STATE_HOME", self.path("state"));
         command.env_remove("NO_COLOR").env_remove("RUST_LOG");
         command
     }

@@ -17,10 +17,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 fn check(name: &str) {
+    check_in(name, &Place::new());
+}
+
+fn check_in(name: &str, place: &Place) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     let file = dir.join(format!("{name}.txt"));
     let expected = std::fs::read_to_string(&file).unwrap();
-    let place = Place::new();
     let mut found = String::new();
     for line in expected.lines() {
         if let Some(command) = line.strip_prefix("$ ") {
@@ -108,6 +111,13 @@ fn copying() {
 #[test]
 fn damage() {
     check("damage");
+}
+
+#[test]
+fn sessions() {
+    let place = Place::new();
+    crate::session::leave_behind(&place);
+    check_in("sessions", &place);
 }
 
 #[test]

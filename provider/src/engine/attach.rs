@@ -1,7 +1,6 @@
 //! Attaching a resource, and renewing the promise to be done with it.
 
 use super::cloud::{AttachCall, Attachment, TagCall};
-use super::create::LOOK_GAP;
 use super::engine::Engine;
 use super::error::Error;
 use super::fault::{Fault, FaultKind};
@@ -58,7 +57,10 @@ impl Session {
                 let fault = fault.clone();
                 return Err(Error::Fault { doing, fault });
             }
-            if !backoff.wait_at_least(LOOK_GAP, last.as_ref()).await {
+            if !backoff
+                .wait_at_least(engine.settings().look_gap, last.as_ref())
+                .await
+            {
                 return Err(Error::Deadline { doing, last });
             }
         }

@@ -14,13 +14,9 @@ use super::record::{Record, State};
 use super::rules::Rule;
 use super::session::Session;
 use super::tags::Tags;
-use std::time::Duration;
 
 /// A token that the provider holds against us is replaced at most so often.
 const ATTEMPTS_MAX: u32 = 3;
-
-/// Between two looks at something that takes its time.
-pub(super) const LOOK_GAP: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Makes the resource of an operation and gives its id, which is in the journal by then.
@@ -85,7 +81,10 @@ impl Session {
                 Err(fault) if fault.is_temporary() => Some(fault),
                 Err(fault) => return Err(Error::Fault { doing, fault }),
             };
-            if !backoff.wait_at_least(LOOK_GAP, last.as_ref()).await {
+            if !backoff
+                .wait_at_least(engine.settings().look_gap, last.as_ref())
+                .await
+            {
                 return Err(Error::Deadline { doing, last });
             }
         }
@@ -166,7 +165,9 @@ impl Making<'_> {
                 false
             }
             FaultKind::Exists => return self.token_taken(fault).await,
-            FaultKind::Denied | FaultKind::Quota | FaultKind::Refused => true,
+            FaultKind::Unavailable | FaultKind::Denied | FaultKind::Quota | FaultKind::Refused => {
+                true
+            }
         };
         if permanent {
             // The quota may be used up by the very resource that an earlier call has made.
@@ -252,7 +253,10 @@ impl Making<'_> {
                 }
                 Err(fault) => Some(fault),
             };
-            if !backoff.wait_at_least(LOOK_GAP, last.as_ref()).await {
+            if !backoff
+                .wait_at_least(engine.settings().look_gap, last.as_ref())
+                .await
+            {
                 let doing = self.doing();
                 return Err(Error::Deadline { doing, last });
             }

@@ -12,6 +12,8 @@ pub enum FaultKind {
     Throttled,
     /// The credentials have run out; no effect. The next call brings fresh ones.
     Expired,
+    /// The provider cannot be reached by this program at all.
+    Unavailable,
     /// Not allowed; no effect.
     Denied,
     /// A quota is used up; no effect of this call.
@@ -57,7 +59,11 @@ impl Fault {
             | FaultKind::Expired
             | FaultKind::NotFound
             | FaultKind::InUse => true,
-            FaultKind::Denied | FaultKind::Quota | FaultKind::Exists | FaultKind::Refused => false,
+            FaultKind::Unavailable
+            | FaultKind::Denied
+            | FaultKind::Quota
+            | FaultKind::Exists
+            | FaultKind::Refused => false,
         }
     }
 }

@@ -29,6 +29,7 @@
 //! | [`engine`], [`session`], `create`, `attach`, `release` | making and deleting |
 //! | [`recover`], `reap` | what was left behind, by the journal and by tags |
 //! | [`clock`], [`owner`] | time, chance, processes |
+//! | [`nowhere`] | a provider that cannot be reached |
 //!
 //! It needs no runtime: every wait is one of [`Clock::sleep`]. It runs under [`block_on`], under tokio
 //! with a clock of tokio's, and under the simulator's clock, which no two runs see differently.
@@ -43,6 +44,7 @@ pub mod error;
 pub mod fault;
 pub mod id;
 mod journal;
+pub mod nowhere;
 pub mod outcome;
 pub mod owner;
 mod reap;
@@ -65,6 +67,7 @@ pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use fault::{Fault, FaultKind};
 pub use id::{OpId, SessionId};
+pub use nowhere::Nowhere;
 pub use outcome::{Cleanup, Item, Why};
 pub use owner::{Liveness, Owner, Processes, SystemProcesses};
 pub use record::{Record, Scope, SessionRecord, State};

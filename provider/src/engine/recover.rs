@@ -42,8 +42,21 @@ impl Engine {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn recover(&self) -> Result<Cleanup, Error> {
-        self.recover_with(GcOptions::default()).await
+    pub async fn recover(&self, options: GcOptions) -> Result<Cleanup, Error> {
+        let mut cleanup = Cleanup::default();
+        for session in self.store().sessions().await? {
+            let records = self.store().records(session.id).await?;
+            let mine = records.iter().any(|record| self.is_mine(record));
+            if mine || records.is_empty() {
+                cleanup.add(self.recover_one(&session, records, options).await?);
+            }
+        }
+        if !options.dry_run {
+            let before = self.now().0.saturating_sub(FORGET_AFTER.as_secs());
+            // OK to ignore: they are forgotten another time.
+            let _ = self.store().forget(UnixTime(before)).await;
+        }
+        Ok(cleanup)
     }
 
     /// The same, then what carries our tags and has expired, whoever has made it. Nothing without all
@@ -52,7 +65,7 @@ impl Engine {
     /// # Errors
     /// The journal cannot be read, or the provider not be asked. What was done by then is done.
     pub async fn gc(&self, options: GcOptions) -> Result<Cleanup, Error> {
-        let mut cleanup = self.recover_with(options).await?;
+        let mut cleanup = self.recover(options).await?;
         cleanup.add(reap(self, options).await?);
         Ok(cleanup)
     }
@@ -83,6 +96,8 @@ impl Engine {
         if matches!(self.claim(&session, &GcOptions::default()), Claim::Live) {
             return Err(Error::Misuse("it belongs to a process that lives"));
         }
+        // Asked before it changes hands.
+        self.identity().await?;
         self.adopt(&mut session).await?;
         for record in records.into_iter().filter(|record| self.is_mine(record)) {
             if record.state == State::Gone {
@@ -102,29 +117,23 @@ impl Engine {
         Ok(())
     }
 
-    async fn recover_with(&self, options: GcOptions) -> Result<Cleanup, Error> {
+    async fn recover_one(
+        &self,
+        session: &SessionRecord,
+        records: Vec<Record>,
+        options: GcOptions,
+    ) -> Result<Cleanup, Error> {
         let mut cleanup = Cleanup::default();
-        for session in self.store().sessions().await? {
-            let records = self.store().records(session.id).await?;
-            let mine = records.iter().any(|record| self.is_mine(record));
-            if !mine && !records.is_empty() {
-                continue;
+        let mine = records.iter().filter(|record| self.is_mine(record));
+        let there = mine.filter(|record| record.state != State::Gone);
+        match self.claim(session, &options) {
+            Claim::Live => cleanup.live.push(session.clone()),
+            Claim::Kept => {
+                let kept = there.map(|record| (Item::of(record), session.expires));
+                cleanup.kept.extend(kept);
             }
-            let there = records.iter().filter(|record| record.state != State::Gone);
-            match self.claim(&session, &options) {
-                Claim::Live => cleanup.live.push(session),
-                Claim::Kept => {
-                    let kept = there.map(|record| (Item::of(record), session.expires));
-                    cleanup.kept.extend(kept);
-                }
-                Claim::Ours if options.dry_run => cleanup.planned.extend(there.map(Item::of)),
-                Claim::Ours => cleanup.add(self.take(&session, records).await?),
-            }
-        }
-        if !options.dry_run {
-            let before = self.now().0.saturating_sub(FORGET_AFTER.as_secs());
-            // OK to ignore: they are forgotten another time.
-            let _ = self.store().forget(UnixTime(before)).await;
+            Claim::Ours if options.dry_run => cleanup.planned.extend(there.map(Item::of)),
+            Claim::Ours => return self.take(session, records).await,
         }
         Ok(cleanup)
     }
@@ -165,6 +174,9 @@ impl Engine {
 
     /// Adopts a session and deletes what this engine's provider has of it.
     async fn take(&self, session: &SessionRecord, records: Vec<Record>) -> Result<Cleanup, Error> {
+        if let Some(cleanup) = self.out_of_reach(&records).await {
+            return Ok(cleanup);
+        }
         let mut session = session.clone();
         match self.adopt(&mut session).await {
             Ok(()) => {}
@@ -195,6 +207,27 @@ impl Engine {
         mine.extend(others.into_iter().map(Entry::loaded));
         close_record(self, &session, &mine).await;
         Ok(cleanup)
+    }
+
+    /// What becomes of records whose provider cannot be asked at all: they stay as they are, with the
+    /// owner that they had.
+    async fn out_of_reach(&self, records: &[Record]) -> Option<Cleanup> {
+        let mine = records.iter().filter(|record| self.is_mine(record));
+        let there = mine.filter(|record| !matches!(record.state, State::Intent | State::Gone));
+        let items: Vec<_> = there.map(Item::of).collect();
+        if items.is_empty() {
+            return None;
+        }
+        match self.identity().await {
+            Err(Error::Fault { fault, .. }) if fault.kind == FaultKind::Unavailable => {
+                let left = items.into_iter().map(|item| (item, Why::Unavailable));
+                Some(Cleanup {
+                    left: left.collect(),
+                    ..Cleanup::default()
+                })
+            }
+            _ => None,
+        }
     }
 
     fn is_mine(&self, record: &Record) -> bool {

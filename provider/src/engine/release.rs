@@ -61,7 +61,10 @@ pub(super) async fn check_account(engine: &Engine, account: &str) -> Result<(), 
         Ok(identity) => Err(Why::Account {
             found: identity.account,
         }),
-        Err(Error::Fault { fault, .. }) => Err(Why::Refused(fault)),
+        Err(Error::Fault { fault, .. }) => Err(match fault.kind {
+            FaultKind::Unavailable => Why::Unavailable,
+            _ => Why::Refused(fault),
+        }),
         Err(Error::Deadline { last, .. }) => Err(Why::Deadline(last)),
         // `identity` fails in no other way.
         Err(_) => Err(Why::Deadline(None)),

@@ -28,6 +28,8 @@ pub struct Settings {
     pub backoff_min: Duration,
     /// Waits double up to this.
     pub backoff_max: Duration,
+    /// Between two looks at something that takes its time, at least.
+    pub look_gap: Duration,
     /// Between two looks that must both find nothing.
     pub gone_gap: Duration,
 }
@@ -48,6 +50,7 @@ impl Default for Settings {
             mark_delay: MINUTE.saturating_mul(15),
             backoff_min: Duration::from_millis(500),
             backoff_max: Duration::from_secs(20),
+            look_gap: Duration::from_secs(1),
             gone_gap: Duration::from_secs(2),
         }
     }

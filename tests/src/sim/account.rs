@@ -5,6 +5,8 @@ use flr_provider::engine::{
     Attachment, Fault, FaultKind, Kind, OpId, Phase, Repeat, Seen, Tags, tags,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Kinds of resources, as different as those of real providers.
@@ -181,6 +183,11 @@ pub(super) enum Effect {
         /// When it was started: its number may be another's by then.
         start_time: u64,
     },
+    /// Somebody presses ^C.
+    Signal {
+        /// What the process looks at.
+        flag: Arc<AtomicBool>,
+    },
     /// Somebody sets a host's clock.
     Clock {
         /// Which host.
@@ -234,6 +241,10 @@ impl World {
                     self.credentials.insert(pid, 1);
                     self.trace("role", &format_args!("{}/{}", pid.host, pid.pid));
                 }
+            }
+            Effect::Signal { flag } => {
+                flag.store(true, Ordering::Relaxed);
+                self.trace("signal", &"");
             }
             Effect::Clock { host, skew } => {
                 self.hosts[host].skew = skew;

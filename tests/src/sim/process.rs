@@ -1,5 +1,6 @@
 //! What processes do: make things and delete them, or clean up.
 
+use super::account::Effect;
 use super::cloud::SimCloud;
 use super::executor::Sleep;
 use super::host::{SimClock, SimProcesses, SimRand, SimStore};
@@ -9,6 +10,7 @@ use super::world::{Pid, Shared};
 use flr_provider::engine::{
     Cleanup, Engine, Error, GcOptions, OpId, Parts, Plan, Rules, Session, Settings,
 };
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 fn settings(options: Options) -> Settings {
@@ -29,6 +31,8 @@ pub(super) struct Process {
     pub(super) pid: Pid,
     /// Its engine.
     pub(super) engine: Engine,
+    /// Raised by a signal.
+    interrupt: Arc<AtomicBool>,
 }
 
 impl Process {
@@ -42,6 +46,7 @@ impl Process {
         let rng = Rng::new(held.rng.next());
         held.trace("start", &format_args!("{host}/{}", pid.pid));
         drop(held);
+        let interrupt = Arc::<AtomicBool>::default();
         let parts = Parts {
             cloud: Arc::new(SimCloud {
                 world: world.clone(),
@@ -63,7 +68,7 @@ impl Process {
                 host,
             }),
             settings: settings(options),
-            interrupt: Arc::default(),
+            interrupt: Arc::clone(&interrupt),
         };
         let engine = match options.broken {
             None => Engine::new(parts),
@@ -73,6 +78,7 @@ impl Process {
             world: world.clone(),
             pid,
             engine,
+            interrupt,
         }
     }
 
@@ -87,6 +93,12 @@ impl Process {
     /// A command that recovers something: opens a session, makes, attaches, reads for a while, closes.
     pub(super) async fn use_something(self) {
         let keep = self.chance(100);
+        if self.chance(150) {
+            let mut world = self.world.get();
+            let at = world.now_ms + world.rng.below(60_000);
+            let flag = Arc::clone(&self.interrupt);
+            world.at(at, Effect::Signal { flag });
+        }
         let opened = self.engine.open("sim:point", keep).await;
         let Ok(mut session) = opened else {
             return;

@@ -4,9 +4,9 @@
 //! file; the extension records that hold them lie in the part of the `$MFT` that the earlier pieces
 //! map. Records 0 to 3 have copies in the `$MFTMirr`.
 //!
-//! Records are read in units of 4 KiB, which are kept; where units are asked for one after the other,
-//! as in a walk, 64 KiB are read at once. In a large directory, whose entries are in the order of their
-//! names, reading more would be waste.
+//! Records are read in units of 4 KiB, which are kept; the second unit that is asked for of the same
+//! 64 KiB brings all of them. So a walk, which stays near where it is whatever the names are, reads large
+//! pieces, and a directory whose files lie all over the `$MFT` does not read what it has no use for.
 
 use super::attribute::types;
 use super::attribute_list::{AttributeList, Entry};
@@ -36,8 +36,10 @@ pub const FIRST_USER_RECORD: u64 = 24;
 const MIRRORED_COUNT: u64 = 4;
 /// Smallest unit of the cache: four records of 1 KiB.
 const UNIT_LEN: u64 = 4 << 10;
-/// Bytes read at once where units follow each other.
-const AHEAD_LEN: u64 = 64 << 10;
+/// Bytes read at once where units lie near each other.
+const PIECE_LEN: u64 = 64 << 10;
+/// Pieces that are remembered: 4 MiB of records, some thousand files.
+const TOUCHED_COUNT: u64 = 64;
 
 /// All records of a volume.
 #[derive(Debug)]
@@ -48,8 +50,8 @@ pub struct Mft {
     data_size: u64,
     initialized_size: u64,
     units: Cache<u64, Arc<Unit>>,
-    /// The last unit that was read, to tell walks from jumps. A lost update costs a read, no more.
-    last_unit: AtomicU64,
+    /// Which pieces a unit was read of lately, by their numbers. A lost update costs a read, no more.
+    touched: Box<[AtomicU64]>,
 }
 
 /// Some records, with their update sequences applied.
@@ -105,7 +107,9 @@ impl Mft {
             initialized_size: stream.initialized_size,
             content: Content::new(Arc::clone(disk), Arc::new(stream)),
             units: Cache::new(disk.limits.cache_bytes),
-            last_unit: AtomicU64::new(u64::MAX),
+            touched: (0..TOUCHED_COUNT)
+                .map(|_| AtomicU64::new(u64::MAX))
+                .collect(),
         }
     }
 
@@ -239,26 +243,44 @@ impl Mft {
         if let Some(unit) = self.units.get(&index) {
             return Ok(unit);
         }
-        let last = self.last_unit.swap(index, Ordering::Relaxed);
-        let follows = index == last.wrapping_add(1);
-        let base = index.saturating_mul(unit_len);
-        let len = if follows { AHEAD_LEN } else { unit_len };
-        if follows && let Ok(unit) = self.keep(index, base, len, unit_len) {
-            return Ok(unit);
+        // Both lengths are powers of two, and a unit is no longer than a piece.
+        let per_piece = PIECE_LEN.checked_div(unit_len).unwrap_or(1).max(1);
+        let piece = index.checked_div(per_piece).unwrap_or(0);
+        if self.touch(piece) {
+            let first = piece.saturating_mul(per_piece);
+            let within = clamp_usize(index.saturating_sub(first), usize::MAX);
+            let base = first.saturating_mul(unit_len);
+            if let Ok(unit) = self.keep(first, base, PIECE_LEN, unit_len, within) {
+                return Ok(unit);
+            }
         }
-        self.keep(index, base, unit_len, unit_len)
+        self.keep(index, index.saturating_mul(unit_len), unit_len, unit_len, 0)
     }
 
-    /// Reads `len` bytes, keeps all units in them, and returns the first.
-    fn keep(&self, index: u64, base: u64, len: u64, unit_len: u64) -> Result<Arc<Unit>> {
+    /// Whether a unit of this piece was read lately. Remembers that one is read now.
+    fn touch(&self, piece: u64) -> bool {
+        let slot = clamp_usize(piece.checked_rem(TOUCHED_COUNT).unwrap_or(0), usize::MAX);
+        let slot = self.touched.get(slot);
+        slot.is_some_and(|slot| slot.swap(piece, Ordering::Relaxed) == piece)
+    }
+
+    /// Reads `len` bytes, keeps all units in them, and returns the one that stands at `wanted`.
+    fn keep(
+        &self,
+        index: u64,
+        base: u64,
+        len: u64,
+        unit_len: u64,
+        wanted: usize,
+    ) -> Result<Arc<Unit>> {
         let whole = self.read_units(base, len)?;
         let step = clamp_usize(unit_len, usize::MAX);
-        if whole.bytes.len() <= step {
+        if len == unit_len {
             let (unit, bytes) = (Arc::new(whole), step);
             self.units.insert(index, Arc::clone(&unit), bytes);
             return Ok(unit);
         }
-        let mut first = None;
+        let mut found = None;
         for (n, bytes) in whole.bytes.chunks(step).enumerate() {
             let start = n.saturating_mul(step);
             let torn = (whole.torn.iter())
@@ -270,10 +292,11 @@ impl Mft {
             });
             let index = index.saturating_add(len_u64(n));
             self.units.insert(index, Arc::clone(&unit), step);
-            self.last_unit.store(index, Ordering::Relaxed);
-            first.get_or_insert(unit);
+            if n == wanted {
+                found = Some(unit);
+            }
         }
-        first.ok_or_else(|| Request::NoSuchNode.into())
+        found.ok_or_else(|| Request::NoSuchNode.into())
     }
 
     /// Reads records, as far as the `$MFT` goes, and applies their update sequences.

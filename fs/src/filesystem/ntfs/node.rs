@@ -4,6 +4,7 @@
 //! brought up to date when Windows likes; they are not used.
 
 use super::attribute::{Attribute, Form, types};
+use super::codes;
 use super::file::File;
 use super::file_name::{FileName, Namespace};
 use super::standard_information::{StandardInformation, flags};
@@ -53,6 +54,13 @@ impl Node {
         );
         if let Some(error) = seen.damage {
             return Err(error);
+        }
+        // Only links and the like, and indexes of other things than names, have no content. Anywhere else
+        // it is lost, which is not the same as empty.
+        let needs_data = !is_directory && !file.base.is_index() && !seen.has_reparse_point;
+        if needs_data && seen.data.is_none() {
+            let detail = format!("record {} has no data attribute", file.base.number);
+            return Err(Error::corrupt(codes::STREAM, file.base.at, detail));
         }
         let content = match is_directory {
             true => seen.allocation.or(seen.root),

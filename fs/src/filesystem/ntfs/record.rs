@@ -80,9 +80,9 @@ impl Record {
             );
             return Err(bad(detail));
         }
-        // Only there if the update sequence stands behind it. A record that says that it is another
-        // one lies where that one should be.
-        let own_number = get_le_u32(raw, 0x2c).filter(|_| word(0x4) >= 0x30);
+        // Only there if the update sequence stands behind it; mkntfs leaves 0 in the records it reserves.
+        // A record that says that it is another one lies where that one should be.
+        let own_number = get_le_u32(raw, 0x2c).filter(|own| word(0x4) >= 0x30 && *own != 0);
         if own_number.is_some_and(|own| u64::from(own) != number & 0xffff_ffff) {
             let detail = format!("record {number} has number {}", own_number.unwrap_or(0));
             return Err(bad(detail));
@@ -185,6 +185,13 @@ mod tests {
         assert!(record.attribute(types::DATA, &[]).unwrap().is_some());
         let error = record.attribute(types::INDEX_ROOT, &[]).unwrap_err();
         assert_eq!(error.code(), codes::ATTRIBUTE);
+    }
+
+    #[test]
+    fn a_record_need_not_say_its_number() {
+        let mut raw = raw();
+        raw[0x2c] = 0;
+        assert!(parse(&raw, 30).is_ok());
     }
 
     #[test]

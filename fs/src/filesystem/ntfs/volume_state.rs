@@ -79,6 +79,12 @@ impl VolumeState {
             Ok(note) => self.notes.extend(note),
             Err(error) => match error.fault() {
                 Some(fault) => self.notes.push(fault.clone()),
+                // A record that is not in use, for example.
+                None if matches!(error, Error::Request(_)) => {
+                    let detail = format!("the state of the volume is not known: {error}");
+                    let fault = Fault::new(codes::VOLUME_INFORMATION, 0, detail);
+                    self.notes.push(fault);
+                }
                 None => return Err(error),
             },
         }

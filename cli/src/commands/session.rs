@@ -1,0 +1,317 @@
+//! `flr session`: what this user's commands have made and not yet deleted, by the journal.
+
+use super::Context;
+use super::gc::{finish, tell};
+use crate::args::{Session, SessionAction};
+use crate::exit::Exit;
+use crate::output::{Failure, Outcome, fields};
+use flr_provider::clouds::cloud;
+use flr_provider::engine::{
+    Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, Nowhere, Parts, Processes, Record,
+    SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, StoreErrorKind,
+    SystemClock, SystemProcesses, SystemRand, UnixTime, block_on, state_dir,
+};
+use flr_recover::shown::for_terminal;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A provider and a region of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    provider: String,
+    region: String,
+    /// Whether this program can ask it.
+    pub(crate) reachable: bool,
+}
+
+/// The journal of this user, and who asks.
+pub(crate) struct Journal {
+    store: Arc<SqliteStore>,
+    processes: Arc<SystemProcesses>,
+}
+
+impl Journal {
+    /// The journal, if anything was ever written down.
+    pub(crate) fn open() -> Outcome<Option<Self>> {
+        let folder = state_dir().map_err(|error| store_failure(&error))?;
+        let store = SqliteStore::open_existing(&folder).map_err(|error| store_failure(&error))?;
+        let processes = SystemProcesses::new()
+            .map_err(|error| Failure::new(Exit::Failed, format!("/proc: {error}")))?;
+        Ok(store.map(|store| Self {
+            store: Arc::new(store),
+            processes: Arc::new(processes),
+        }))
+    }
+
+    fn sessions(&self) -> Outcome<Vec<SessionRecord>> {
+        block_on(self.store.sessions()).map_err(|error| store_failure(&error).into())
+    }
+
+    fn records(&self, session: SessionId) -> Outcome<Vec<Record>> {
+        block_on(self.store.records(session)).map_err(|error| store_failure(&error).into())
+    }
+
+    /// Where something may be; one nameless place for sessions that have made nothing.
+    pub(crate) fn scopes(&self) -> Outcome<BTreeSet<Place>> {
+        let mut places = BTreeSet::new();
+        for session in self.sessions()? {
+            places.extend(self.places_of(&session)?);
+        }
+        Ok(places)
+    }
+
+    fn places_of(&self, session: &SessionRecord) -> Outcome<BTreeSet<Place>> {
+        let records = self.records(session.id)?;
+        let names = records
+            .into_iter()
+            .map(|record| (record.scope.provider, record.scope.region));
+        let mut names: BTreeSet<_> = names.collect();
+        if names.is_empty() {
+            names.insert((String::new(), String::new()));
+        }
+        let places = names.into_iter().map(|(provider, region)| Place {
+            reachable: cloud(&provider, &region).is_some(),
+            provider,
+            region,
+        });
+        Ok(places.collect())
+    }
+
+    /// The engine for a place.
+    pub(crate) fn engine(&self, place: &Place) -> Outcome<Engine> {
+        let Place {
+            provider, region, ..
+        } = place.clone();
+        let cloud: Arc<dyn Cloud> = match cloud(&provider, &region) {
+            Some(cloud) => cloud,
+            None => Arc::new(Nowhere { provider, region }),
+        };
+        let settings = Settings::from_env()
+            .map_err(|what| Failure::new(Exit::Usage, what).hint("FLR_CONSISTENCY_WINDOW=120"))?;
+        let store: Arc<dyn Store> = Arc::<SqliteStore>::clone(&self.store);
+        let processes: Arc<dyn Processes> = Arc::<SystemProcesses>::clone(&self.processes);
+        Ok(Engine::new(Parts {
+            cloud,
+            store,
+            clock: Arc::new(SystemClock),
+            rand: Arc::new(SystemRand),
+            processes,
+            settings,
+            interrupt: Arc::default(),
+        }))
+    }
+
+    /// The session whose id begins with this.
+    fn find(&self, start: &str) -> Outcome<SessionRecord> {
+        let mut found: Vec<_> = self.sessions()?;
+        found.retain(|session| session.id.to_string().starts_with(start));
+        match (found.pop(), found.len()) {
+            (Some(session), 0) => Ok(session),
+            (None, _) => Err(no_session(start)),
+            (Some(_), others) => {
+                let count = others.saturating_add(1);
+                let what = format!("{count} sessions begin with {start}");
+                Err(Failure::new(Exit::Usage, what)
+                    .hint("flr session ls")
+                    .into())
+            }
+        }
+    }
+
+    fn state(&self, session: &SessionRecord) -> &'static str {
+        let expired = SystemClock.wall() >= session.expires;
+        match self.processes.liveness(&session.owner) {
+            Liveness::Alive => "live",
+            Liveness::Unknown => "elsewhere",
+            Liveness::Dead if session.keep && !expired => "kept",
+            Liveness::Dead => "left",
+        }
+    }
+}
+
+fn no_session(id: &str) -> crate::output::Stop {
+    let what = format!("there is no session {id}");
+    Failure::new(Exit::NoSuchSource, what)
+        .hint("flr session ls")
+        .into()
+}
+
+/// A failure of the journal in words.
+fn store_failure(error: &StoreError) -> Failure {
+    let exit = match error.kind {
+        StoreErrorKind::Denied => Exit::Denied,
+        StoreErrorKind::Busy | StoreErrorKind::Fenced => Exit::Busy,
+        StoreErrorKind::Newer => Exit::Unsupported,
+        StoreErrorKind::Corrupt => Exit::Damaged,
+        StoreErrorKind::Full | StoreErrorKind::Io => Exit::Failed,
+    };
+    let failure = Failure::new(exit, error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// A failure of the engine in words.
+pub(crate) fn engine_failure(error: &Error) -> Failure {
+    use flr_provider::engine::FaultKind;
+    match error {
+        Error::Store(error) => store_failure(error),
+        Error::Fault { fault, .. } => {
+            let exit = match fault.kind {
+                FaultKind::Denied | FaultKind::Expired => Exit::Denied,
+                FaultKind::Quota | FaultKind::InUse | FaultKind::Throttled => Exit::Busy,
+                FaultKind::Unavailable => Exit::Unsupported,
+                FaultKind::NotFound => Exit::NoSuchSource,
+                FaultKind::Unknown | FaultKind::Exists | FaultKind::Refused => Exit::Failed,
+            };
+            Failure::new(exit, error.to_string())
+        }
+        Error::Account { .. } => Failure::new(Exit::Denied, error.to_string()),
+        Error::Misuse(_) => Failure::new(Exit::Busy, error.to_string()),
+        Error::Interrupted => Failure::new(Exit::Interrupted, error.to_string()),
+        Error::Deadline { .. } | Error::LeaseLost { .. } | Error::Failed { .. } => {
+            Failure::new(Exit::Failed, error.to_string())
+        }
+    }
+}
+
+/// Runs `session`.
+pub(crate) fn run(ctx: &mut Context<'_>, args: &Session) -> Outcome {
+    let journal = Journal::open()?;
+    match (&args.action, journal) {
+        (SessionAction::Ls, None) => Ok(Exit::Done),
+        (SessionAction::Ls, Some(journal)) => list(ctx, &journal),
+        (
+            SessionAction::Show { id }
+            | SessionAction::Extend { id, .. }
+            | SessionAction::Close { id },
+            None,
+        ) => Err(no_session(id)),
+        (SessionAction::Show { id }, Some(journal)) => show(ctx, &journal, id),
+        (SessionAction::Extend { id, ttl }, Some(journal)) => extend(ctx, &journal, id, *ttl),
+        (SessionAction::Close { id }, Some(journal)) => close(ctx, &journal, id),
+    }
+}
+
+fn list(ctx: &mut Context<'_>, journal: &Journal) -> Outcome {
+    for session in journal.sessions()? {
+        let records = journal.records(session.id)?;
+        session_line(ctx, journal, &session, &records)?;
+        ctx.tally.done();
+    }
+    Ok(Exit::Done)
+}
+
+fn show(ctx: &mut Context<'_>, journal: &Journal, id: &str) -> Outcome {
+    let session = journal.find(id)?;
+    let records = journal.records(session.id)?;
+    session_line(ctx, journal, &session, &records)?;
+    for record in &records {
+        let item = Item::of(record);
+        let state = record.state.name();
+        let text = format!("  {state:9} {}", named(&item));
+        let note = (!record.note.is_empty()).then_some(record.note.as_str());
+        resource_line(ctx, &item, state, Some(record.expires), note, &text)?;
+        ctx.tally.done();
+    }
+    Ok(Exit::Done)
+}
+
+fn extend(ctx: &mut Context<'_>, journal: &Journal, id: &str, ttl: Duration) -> Outcome {
+    let session = journal.find(id)?;
+    let expires = SystemClock.wall().plus(ttl);
+    for place in journal.places_of(&session)? {
+        let engine = journal.engine(&place)?;
+        block_on(engine.extend_session(session.id, expires))
+            .map_err(|error| engine_failure(&error))?;
+    }
+    let session = journal.find(id)?;
+    let records = journal.records(session.id)?;
+    session_line(ctx, journal, &session, &records)?;
+    ctx.tally.done();
+    Ok(Exit::Done)
+}
+
+fn close(ctx: &mut Context<'_>, journal: &Journal, id: &str) -> Outcome {
+    let session = journal.find(id)?;
+    let mut cleanup = Cleanup::default();
+    for place in journal.places_of(&session)? {
+        let engine = journal.engine(&place)?;
+        let closed = block_on(engine.close_session(session.id));
+        cleanup.add(closed.map_err(|error| engine_failure(&error))?);
+    }
+    tell(ctx, &cleanup)?;
+    finish(ctx, &cleanup)
+}
+
+fn session_line(
+    ctx: &mut Context<'_>,
+    journal: &Journal,
+    session: &SessionRecord,
+    records: &[Record],
+) -> Outcome<()> {
+    let there = records.iter().filter(|record| record.state != State::Gone);
+    let (state, count) = (journal.state(session), there.count());
+    if ctx.out.json {
+        let map = fields(json!({
+            "session": session.id.to_string(), "state": state, "purpose": session.purpose,
+            "owner": session.owner.to_string(), "pid": session.owner.pid,
+            "created": session.created.to_string(), "expires": session.expires.to_string(),
+            "keep": session.keep, "resources": count,
+        }));
+        return ctx.out.message("session", &map);
+    }
+    let owner = for_terminal(session.owner.to_string().as_bytes());
+    let purpose = for_terminal(session.purpose.as_bytes());
+    let (id, expires) = (session.id, session.expires);
+    let things = if count == 1 { "resource" } else { "resources" };
+    let line = format!("{id} {state:9} {expires} {count} {things} {owner} {purpose}");
+    ctx.out.line(&line)
+}
+
+/// What people call a resource, fit to be shown.
+pub(crate) fn named(item: &Item) -> String {
+    let scope = &item.scope;
+    let text = format!("{item} ({scope})");
+    for_terminal(text.as_bytes())
+}
+
+/// The fields of a resource.
+pub(crate) fn resource_fields(
+    item: &Item,
+    state: &str,
+    expires: Option<UnixTime>,
+    reason: Option<&str>,
+) -> Map<String, Value> {
+    let mut map = fields(json!({
+        "session": item.session.to_string(), "op": item.op.to_string(),
+        "provider": item.scope.provider, "account": item.scope.account,
+        "region": item.scope.region, "kind": item.kind, "id": item.id, "state": state,
+    }));
+    if let Some(expires) = expires {
+        map.insert("expires".into(), expires.to_string().into());
+    }
+    if let Some(reason) = reason {
+        map.insert("reason".into(), reason.into());
+    }
+    map
+}
+
+/// A line about a resource.
+pub(crate) fn resource_line(
+    ctx: &mut Context<'_>,
+    item: &Item,
+    state: &str,
+    expires: Option<UnixTime>,
+    reason: Option<&str>,
+    text: &str,
+) -> Outcome<()> {
+    if ctx.out.json {
+        let map = resource_fields(item, state, expires, reason);
+        return ctx.out.message("resource", &map);
+    }
+    ctx.out.line(text)
+}
