@@ -155,6 +155,18 @@ fn a_name_with_a_colon_outranks_a_stream() {
 }
 
 #[test]
+fn the_compressed_form_of_a_file_is_not_listed_as_a_stream() {
+    let point = open(&image_path("ntfs-wof"));
+    for (path, is_stored) in [("/xpress4k", true), ("/lzx", true), ("/lost", false)] {
+        let file = go(&point, path.as_bytes()).expect(path);
+        let streams = (file.opened.view.streams(file.resolved.node)).expect(path);
+        assert_eq!(streams, [], "{path}");
+        let stored = go(&point, format!("{path}:WofCompressedData").as_bytes());
+        assert_eq!(stored.is_ok(), is_stored, "{path}");
+    }
+}
+
+#[test]
 fn other_filesystems_have_no_streams() {
     let point = open(&image_path("ext4-4k"));
     let golden = Golden::load("ext4-4k");
