@@ -1,6 +1,7 @@
 //! Fixtures with bytes flipped, blocks swapped, zeroed and cut off: reading everything ends, never
 //! panics, and what comes out is right or is told to be damaged.
 
+use flr_fs::bytes::{get_le_u16, get_le_u32};
 use flr_fs::{ByteSource, ChecksumPolicy, OpenContext};
 use flr_tests::exercise::{Outcome, driver, exercise_as};
 use flr_tests::heap::{assert_counted, peak_of};
@@ -70,6 +71,8 @@ struct Subject {
     bytes: Arc<[u8]>,
     pristine: Outcome,
     used: Vec<usize>,
+    /// Where the log lies.
+    log: Vec<Range<u64>>,
 }
 
 impl Subject {
@@ -89,10 +92,24 @@ impl Subject {
         );
         Self {
             name,
+            log: log_of(&bytes),
             bytes,
             pristine,
             used,
         }
+    }
+
+    /// Whether a block of the log and one from elsewhere change places. The log holds older copies of
+    /// blocks, each sound in itself and with its right checksum: nobody can tell them from the newest.
+    fn brings_back_the_past(&self, mutations: &[Mutation]) -> bool {
+        let is_log = |n: usize| {
+            let block = range(self.used[n % self.used.len()] * BLOCK_LEN, BLOCK_LEN);
+            let log = &self.log;
+            log.iter().any(|part| part.contains(&block.start))
+        };
+        mutations
+            .iter()
+            .any(|mutation| matches!(mutation, Mutation::Swap { a, b } if is_log(*a) != is_log(*b)))
     }
 
     /// The changed image, and the places that were changed.
@@ -131,6 +148,26 @@ impl Subject {
         image.truncate(cut);
         (image, places)
     }
+}
+
+/// Where the journal of an ext4 image lies, by the copy of its extents in the superblock
+/// (`s_jnl_blocks`); nowhere for other formats.
+fn log_of(bytes: &[u8]) -> Vec<Range<u64>> {
+    const SUPERBLOCK: usize = 1024;
+    const EXTENTS: usize = SUPERBLOCK + 0x10c;
+    let word = |at| u64::from(get_le_u16(bytes, at).unwrap_or(0));
+    if word(SUPERBLOCK + 0x38) != 0xef53 || word(EXTENTS) != 0xf30a || word(EXTENTS + 6) != 0 {
+        return Vec::new();
+    }
+    let block_len = 1024 << word(SUPERBLOCK + 0x18);
+    let count = usize::from(get_le_u16(bytes, EXTENTS + 2).unwrap_or(0));
+    let parts = (0..count.min(4)).map(|n| {
+        let at = EXTENTS + 12 * (n + 1);
+        let low = u64::from(get_le_u32(bytes, at + 8).unwrap_or(0));
+        let start = (word(at + 6) << 32 | low) * block_len;
+        start..start + word(at + 4) * block_len
+    });
+    parts.collect()
 }
 
 fn range(at: usize, len: usize) -> Range<u64> {
@@ -184,6 +221,9 @@ fn factor() -> u32 {
 /// With checksums on metadata, whatever is not an error, and has no note, is what it was; only the
 /// content of files has no checksum.
 fn told_or_equal(subject: &Subject, mutations: &[Mutation]) -> Result<(), String> {
+    if subject.brings_back_the_past(mutations) {
+        return ends(subject, mutations);
+    }
     let (bytes, places) = subject.changed(mutations);
     let found = read(subject.name, bytes, ChecksumPolicy::Strict);
     if found.codes != subject.pristine.codes {
@@ -224,6 +264,9 @@ fn ends(subject: &Subject, mutations: &[Mutation]) -> Result<(), String> {
 /// Many of the small ones, few of the large ones: with those below 10^5 images.
 #[test]
 fn damage_under_checksums_is_told() {
+    // As `debugfs -R 'stat <8>'` has them.
+    let log = [9..19, 21..35, 51..1051].map(|part| part.start * 4096..part.end * 4096);
+    assert_eq!(Subject::new("ext4-4k").log, log);
     for (name, count) in [
         ("ext4-128", 12_000),
         ("ext4-inline", 6_000),
