@@ -5,8 +5,8 @@ use flr_fs::bytes::{get_le_u16, get_le_u32, get_le_u64, len_u64};
 use flr_fs::filesystem::ntfs::{Ntfs, codes};
 use flr_fs::format::{FilesystemDriver, Format};
 use flr_fs::{
-    ByteSource, Code, Error, FileKind, Filesystem, Memory, NodeId, OpenContext, RawName, Request,
-    SegmentKind, StreamName,
+    ByteSource, Code, Error, FileKind, Filesystem, FsState, Memory, NodeId, OpenContext, RawName,
+    Request, SegmentKind, StreamName,
 };
 use flr_recover::View;
 use flr_recover::walk::{Next, Step, walk};
@@ -344,6 +344,101 @@ fn what_is_encrypted_is_listed_and_locked() {
     assert_eq!(found.unwrap().size, 300_000);
     let error = read(filesystem.as_ref(), "to-000511").unwrap_err();
     assert!(matches!(&error, Error::Locked(fault) if fault.code == codes::ENCRYPTED));
+}
+
+#[test]
+fn what_is_encrypted_can_be_saved_as_it_is_stored() {
+    let mut volume = Volume::new("ntfs-initialized");
+    let number = volume.number("to-000511");
+    let stream = |filesystem: &dyn Filesystem, name: &str| {
+        let source = filesystem.open(NodeId(number), StreamName::Named(name.as_bytes()))?;
+        let mut bytes = vec![0; usize::try_from(source.size()).unwrap()];
+        source.read_at(0, &mut bytes).map(|()| bytes)
+    };
+    let plain = read(volume.open().as_ref(), "to-000511").unwrap();
+    for name in ["$CIPHERTEXT", "$EFS"] {
+        let error = stream(volume.open().as_ref(), name).unwrap_err();
+        assert!(matches!(error, Error::Request(Request::NoSuchStream)));
+    }
+    let source = volume
+        .open()
+        .open(NodeId(number), StreamName::Main)
+        .unwrap();
+    let SegmentKind::Stored(place) = source.segment_at(0..1).unwrap().kind else {
+        panic!("not stored")
+    };
+    let record = volume.record(number);
+    let data = volume.attribute(record, DATA);
+    volume.put(data + 0xc, &[0, 0x40]);
+    let stored = stream(volume.open().as_ref(), "$CIPHERTEXT").unwrap();
+    assert_eq!(stored.len(), 300_032);
+    assert_eq!(stored[..511], plain[..511]);
+    // The last byte of the sector is not content, but belongs to what is encrypted.
+    let place = usize::try_from(place.offset).unwrap();
+    assert_eq!(stored[511], volume.bytes[place + 511]);
+    assert_ne!(stored[511], 0, "a test that could not fail");
+    assert!(stored[512..].iter().all(|byte| *byte == 0));
+    let error = stream(volume.open().as_ref(), "$EFS").unwrap_err();
+    assert!(matches!(error, Error::Request(Request::NoSuchStream)));
+    // A resident $LOGGED_UTILITY_STREAM of that name, with eight bytes in it.
+    let end = volume.attribute(record, 0xffff_ffff);
+    let mut keys = vec![0; 0x30];
+    for (at, value) in [
+        (1, 1),
+        (4, 0x28),
+        (9, 4),
+        (0xa, 0x18),
+        (0x10, 8),
+        (0x14, 0x20),
+    ] {
+        keys[at] = value;
+    }
+    keys[0x18..0x28].copy_from_slice(b"$\0E\0F\0S\0the keys");
+    keys[0x28..0x2c].fill(0xff);
+    volume.put(end, &keys);
+    let used = u32::try_from(end + keys.len() - record).unwrap();
+    volume.put(record + 0x18, &used.to_le_bytes());
+    let keys = stream(volume.open().as_ref(), "$EFS").unwrap();
+    assert_eq!(keys, b"the keys");
+}
+
+#[test]
+fn a_log_that_the_disk_does_not_give_hides_no_files() {
+    let volume = Volume::new("ntfs-4k");
+    let log = volume.open().open(NodeId(2), StreamName::Main).unwrap();
+    let SegmentKind::Stored(place) = log.segment_at(0..1).unwrap().kind else {
+        panic!("not stored")
+    };
+    let source = Arc::new(Memory::new(volume.bytes.clone()));
+    let bad = place.offset..place.offset + 512;
+    let source: Arc<dyn ByteSource> = Arc::new(BadSectors { source, bad });
+    let filesystem = Ntfs.open(&[source], &OpenContext::default()).unwrap();
+    assert_eq!(filesystem.info().state, FsState::NotReplayed);
+    assert_eq!(notes(filesystem.as_ref()), [codes::VOLUME_INFORMATION]);
+    assert_eq!(contents(&filesystem), contents(&volume.open()));
+}
+
+/// A disk of which a part cannot be read.
+#[derive(Debug)]
+struct BadSectors {
+    source: Arc<Memory>,
+    bad: std::ops::Range<u64>,
+}
+
+impl ByteSource for BadSectors {
+    fn size(&self) -> u64 {
+        self.source.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+        if offset < self.bad.end && offset + len_u64(buf.len()) > self.bad.start {
+            return Err(Error::io(
+                self.bad.start,
+                std::io::Error::other("bad sector"),
+            ));
+        }
+        self.source.read_at(offset, buf)
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::attribute::types;
 use super::boot::BootSector;
 use super::directory::{Directory, Found as DirFound};
 use super::disk::Disk;
+use super::efs;
 use super::file::File;
 use super::file_name::FileName;
 use super::index::{Index, Parts};
@@ -99,7 +100,7 @@ impl NtfsFilesystem {
             info,
         };
         let hiberfil = opened.hiberfil();
-        let state = volume_state::read(&opened.mft, hiberfil)?;
+        let state = volume_state::read(&opened.mft, hiberfil);
         opened.info.label = state.label;
         opened.info.features = state.features;
         opened.info.state = state.state;
@@ -484,11 +485,17 @@ impl Filesystem for NtfsFilesystem {
         let file = self.file(node)?;
         match stream {
             StreamName::Main => self.open_main(&file),
-            StreamName::Named(name) => {
-                let name = self.stream_name(&file, name)?;
-                let stream = self.data(&file, &name)?.ok_or(Request::NoSuchStream)?;
-                self.readable(&file, &stream)
-            }
+            StreamName::Named(name) => match self.stream_name(&file, name) {
+                Err(Error::Request(Request::NoSuchStream)) => {
+                    let main = self.data(&file, &[])?.ok_or(Request::NoSuchStream)?;
+                    let stored = efs::open(&self.disk, &file, &main, name)?;
+                    stored.ok_or_else(|| Request::NoSuchStream.into())
+                }
+                name => {
+                    let stream = self.data(&file, &name?)?.ok_or(Request::NoSuchStream)?;
+                    self.readable(&file, &stream)
+                }
+            },
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod descriptor;
 pub mod directory;
 pub mod disk;
 pub mod ea;
+mod efs;
 pub mod file;
 pub mod file_name;
 mod filesystem;

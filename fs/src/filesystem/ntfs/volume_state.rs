@@ -46,11 +46,9 @@ pub struct Hiberfil {
 
 /// Reads it. `hiberfil` is what was found under that name.
 ///
-/// Damage becomes a note, and the state is "not replayed" then: nobody can tell.
-///
-/// # Errors
-/// Those of the source: reading it again may help.
-pub fn read(mft: &Mft, hiberfil: Result<Option<Hiberfil>>) -> Result<VolumeState> {
+/// Damage, and what the source cannot read, becomes a note, and the state is "not replayed" then: nobody
+/// can tell. A bad sector in the log hides no files.
+pub fn read(mft: &Mft, hiberfil: Result<Option<Hiberfil>>) -> VolumeState {
     let mut volume = VolumeState {
         label: Vec::new(),
         features: Vec::new(),
@@ -58,37 +56,34 @@ pub fn read(mft: &Mft, hiberfil: Result<Option<Hiberfil>>) -> Result<VolumeState
         notes: Vec::new(),
     };
     let described = describe(mft, &mut volume);
-    volume.note(described)?;
+    volume.note(described);
     let log = log_note(mft);
-    volume.note(log)?;
+    volume.note(log);
     let hibernated = hiberfil.and_then(|file| match file {
         Some(file) => hibernation_note(file.content.as_ref(), file.at),
         None => Ok(None),
     });
-    volume.note(hibernated)?;
+    volume.note(hibernated);
     if !volume.notes.is_empty() {
         volume.state = FsState::NotReplayed;
     }
-    Ok(volume)
+    volume
 }
 
 impl VolumeState {
-    /// Keeps a remark or damage; passes on what may be otherwise the next time.
-    fn note(&mut self, found: Result<Option<Fault>>) -> Result<()> {
+    /// Keeps a remark, or why there is none.
+    fn note(&mut self, found: Result<Option<Fault>>) {
         match found {
             Ok(note) => self.notes.extend(note),
-            Err(error) => match error.fault() {
-                Some(fault) => self.notes.push(fault.clone()),
-                // A record that is not in use, for example.
-                None if matches!(error, Error::Request(_)) => {
+            Err(error) => self.notes.push(match error.fault() {
+                Some(fault) => fault.clone(),
+                // The source failed, or a record is not in use.
+                None => {
                     let detail = format!("the state of the volume is not known: {error}");
-                    let fault = Fault::new(codes::VOLUME_INFORMATION, 0, detail);
-                    self.notes.push(fault);
+                    Fault::new(codes::VOLUME_INFORMATION, 0, detail)
                 }
-                None => return Err(error),
-            },
+            }),
         }
-        Ok(())
     }
 }
 
