@@ -382,7 +382,7 @@ pub(crate) struct Mount {
     /// Where; an existing directory.
     #[arg(value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Options: uid=N, gid=N, allow_other; ro and what fstab passes on are accepted.
+    /// Options: uid=N, gid=N, map=FILE, allow_other; ro and what fstab passes on are accepted.
     #[arg(short = 'o', value_name = "OPTIONS", value_delimiter = ',')]
     pub(crate) options: Vec<String>,
     /// Let other users look; the kernel checks permissions then.

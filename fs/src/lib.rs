@@ -22,7 +22,8 @@ pub mod source;
 pub use discover::{Content, Opened, Tree, VolumeId, VolumeNode, discover};
 pub use error::{Code, Error, Fault, Request, Result};
 pub use filesystem::{
-    DirCursor, DirEntry, DirItem, Filesystem, Found, Particular, StreamInfo, StreamName, Want,
+    DirCursor, DirEntry, DirItem, Filesystem, Found, OwnerSids, Particular, Sids, StreamInfo,
+    StreamName, Want,
 };
 pub use format::{
     ChecksumPolicy, FilesystemDriver, Format, Layer, OpenContext, ReplayPolicy, Volume,

@@ -3,11 +3,12 @@
 //! [`crate::filesystem`] takes the requests and sends the replies; the work between is here and in
 //! the modules beside.
 
-use crate::attributes::{FOR_EVER, NOT_AT_ALL, Owner, attributes, bare, file_type};
+use crate::attributes::{FOR_EVER, NOT_AT_ALL, attributes, bare, file_type};
 use crate::directory::{Directories, Item, items};
 use crate::errno;
 use crate::inode::Inodes;
 use crate::options::{MountOptions, Tuning};
+use crate::owners::Owners;
 use crate::read::Sources;
 use crate::reports::Reports;
 use flr_fs::FileKind;
@@ -24,7 +25,7 @@ use std::time::Duration;
 pub(crate) struct MountedView {
     pub(crate) view: Arc<View>,
     pub(crate) inodes: Inodes,
-    owner: Owner,
+    owners: Owners,
     /// Whether the kernel is to check permissions by access control lists too.
     pub(crate) acls: bool,
     pub(crate) tuning: Tuning,
@@ -68,10 +69,7 @@ impl MountedView {
         let inodes = Inodes::new(view.root(), view.filesystems().len() > 1)?;
         Some(Self {
             inodes,
-            owner: Owner {
-                uid: options.uid,
-                gid: options.gid,
-            },
+            owners: Owners::new(options),
             acls: options.allow_other,
             tuning: options.tuning.clone(),
             sources: Sources::new(),
@@ -115,7 +113,8 @@ impl MountedView {
 
     pub(crate) fn attributes_of(&self, node: ViewNode) -> Result<(FileAttr, Generation), Failure> {
         let metadata = self.view.metadata(node)?;
-        let attributes = attributes(self.number(node)?, &metadata, self.owner);
+        let owner = self.owners.of(&self.view, node, &self.reports);
+        let attributes = attributes(self.number(node)?, &metadata, owner);
         Ok((attributes, Generation(metadata.generation)))
     }
 
@@ -131,7 +130,8 @@ impl MountedView {
         if metadata.kind == FileKind::Directory {
             self.directories.set_parent(node, dir);
         }
-        let attributes = attributes(self.number(node)?, &metadata, self.owner);
+        let owner = self.owners.of(&self.view, node, &self.reports);
+        let attributes = attributes(self.number(node)?, &metadata, owner);
         Ok((attributes, Generation(metadata.generation)))
     }
 

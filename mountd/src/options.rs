@@ -1,7 +1,9 @@
 //! What a mount is asked to be.
 
+use crate::owner_table::OwnerTable;
 use crate::registry::Registry;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What to mount, where, and for whom.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct MountOptions {
     pub uid: Option<u32>,
     /// Group of every node, instead of the stored one.
     pub gid: Option<u32>,
+    /// Numbers for identifiers of Windows. With it, `uid` and `gid` hold for those only that it does not name.
+    pub owners: Option<Arc<OwnerTable>>,
     /// Where mounts are written down.
     pub registry: Registry,
     /// How the kernel is asked to work with us.

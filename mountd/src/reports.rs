@@ -39,6 +39,19 @@ impl Reports {
         }
     }
 
+    /// Logs that a node is shown with the default owner. Once for each kind of damage: the descriptor is
+    /// the same for many.
+    pub(crate) fn owner(&self, node: ViewNode, error: &Error) {
+        let code = match error {
+            Error::Fs(error) => error.code(),
+            _ => Code::new("other"),
+        };
+        if self.is_new(None, code) {
+            let node = shown(Some(node));
+            tracing::info!(node, %error, "owners that cannot be read are shown as the default one");
+        }
+    }
+
     /// Logs a panic in a callback. Never held back: each is a defect of this program.
     pub(crate) fn panic(
         doing: &'static str,

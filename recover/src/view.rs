@@ -10,8 +10,8 @@ use crate::listing::{Listing, ListingBuilder};
 use flr_fs::cache::Cache;
 use flr_fs::name::may_be_escaped;
 use flr_fs::{
-    ByteSource, DirCursor, DirItem, FileKind, Filesystem, Metadata, NodeId, Particular, RawName,
-    Request, StreamInfo, StreamName, Want, XattrName,
+    ByteSource, DirCursor, DirItem, FileKind, Filesystem, Metadata, NodeId, OwnerSids, Particular,
+    RawName, Request, StreamInfo, StreamName, Want, XattrName,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -319,6 +319,14 @@ impl View {
     /// As [`Filesystem::particulars`].
     pub fn particulars(&self, node: ViewNode) -> Result<Vec<Particular>> {
         Ok(self.filesystem(node)?.particulars(node.node)?)
+    }
+
+    /// Owner and group of the node in Windows' terms.
+    ///
+    /// # Errors
+    /// As [`Filesystem::owner_sids`].
+    pub fn owner_sids(&self, node: ViewNode) -> Result<Option<OwnerSids>> {
+        Ok(self.filesystem(node)?.owner_sids(node.node)?)
     }
 
     /// The node's content.

@@ -12,12 +12,14 @@ use crate::output::{Failure, Outcome, Stop, fields};
 use flr_fs::FileKind;
 use flr_mountd::background::{self, Start};
 use flr_mountd::{
-    End, Error, ErrorKind, MountOptions, Ready, Registry, Tuning, UnmountOptions, serve, unmount,
-    unmount_all,
+    End, Error, ErrorKind, MountOptions, OwnerTable, Ready, Registry, Tuning, UnmountOptions,
+    serve, unmount, unmount_all,
 };
 use flr_recover::address::Address;
 use flr_recover::shown::for_terminal;
 use serde_json::json;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -184,6 +186,7 @@ fn options(
         allow_other: args.allow_other,
         uid: None,
         gid: None,
+        owners: None,
         registry,
         tuning: Tuning::measured(),
     };
@@ -203,19 +206,33 @@ fn options(
             "ro" | "nosuid" | "nodev" | "noexec" | "noauto" | "auto" | "nofail" | "_netdev"
             | "defaults" | "user" | "users" | "noatime" | "relatime" | "" => {}
             key if key.starts_with("x-") => {}
-            "map" => {
-                let what = format!("-o {option}: owners cannot be mapped yet");
-                let hint = "uid=N and gid=N put one owner in the place of all";
-                return Err(Failure::new(Exit::Unsupported, what).hint(hint));
-            }
+            "map" => options.owners = Some(Arc::new(owner_table(Path::new(value))?)),
             _ => {
                 let what = format!("-o {option}: not an option of flr mount");
-                let hint = "options are uid=N, gid=N and allow_other; a mount is always read-only";
+                let hint = "options are uid=N, gid=N, map=FILE and allow_other; a mount is always read-only";
                 return Err(Failure::new(Exit::Usage, what).hint(hint));
             }
         }
     }
     Ok(options)
+}
+
+/// Reads the table of owners, which must be a file of the usual size for one.
+fn owner_table(path: &Path) -> Result<OwnerTable, Failure> {
+    let shown = for_terminal(path.as_os_str().as_bytes());
+    let refused =
+        |what: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("-o map={shown}: {what}"));
+    let mut text = Vec::new();
+    // One byte more than a table can have shows that it is too large.
+    let bytes_max = OwnerTable::BYTES_MAX.saturating_add(1);
+    let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    File::open(path)
+        .and_then(|file| file.take(bytes_max).read_to_end(&mut text))
+        .map_err(|error| refused(&error))?;
+    OwnerTable::parse(&text).map_err(|error| {
+        let hint = "each line is uid:gid:SID, uid::SID or :gid:SID; flr stat shows a file's SIDs";
+        refused(&error).hint(hint)
+    })
 }
 
 fn failure_of(error: &Error) -> Failure {

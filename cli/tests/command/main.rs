@@ -14,6 +14,7 @@ mod copy;
 mod interrupt;
 mod json;
 mod mount;
+mod owners;
 mod place;
 mod schema;
 mod session;

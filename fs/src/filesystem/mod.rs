@@ -100,6 +100,15 @@ pub trait Filesystem: fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Owner and group in Windows' terms. `None` from formats that have numbers only. Cheap for a node
+    /// whose owner is that of many.
+    ///
+    /// # Errors
+    /// Damage of the node.
+    fn owner_sids(&self, _node: NodeId) -> Result<Option<OwnerSids>> {
+        Ok(None)
+    }
+
     /// One stream's content. Cheap where the map of the file is known; the bytes are read later.
     ///
     /// # Errors
@@ -211,6 +220,26 @@ pub struct Particular {
     pub name: &'static str,
     /// Text; bytes from the image if they are a name.
     pub text: Vec<u8>,
+}
+
+/// Who owns a node of a format whose owners are security identifiers.
+#[derive(Clone, Debug)]
+pub struct OwnerSids {
+    /// Whether the uid in the node's metadata is stored, and not just a default.
+    pub has_uid: bool,
+    /// The same of the gid.
+    pub has_gid: bool,
+    /// The identifiers, or why they cannot be read. They need not be there if both numbers are stored.
+    pub sids: Result<Sids>,
+}
+
+/// Security identifiers, as text: `S-1-5-…` (MS-DTYP 2.4.2.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sids {
+    /// The owner.
+    pub user: Option<Arc<str>>,
+    /// The group.
+    pub group: Option<Arc<str>>,
 }
 
 /// A named stream.

@@ -116,6 +116,7 @@ fn options(dir: &str, settings: &[String]) -> io::Result<(MountOptions, Image)> 
         allow_other: false,
         uid: None,
         gid: None,
+        owners: None,
         registry: Registry::of_user(),
         tuning: Tuning::measured(),
     };

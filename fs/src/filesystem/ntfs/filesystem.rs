@@ -19,13 +19,16 @@ use super::stream::{Sizes, Stream, Value};
 use super::upcase::{UPCASE_LEN_MAX, UpCase};
 use super::volume_state::{self, Hiberfil};
 use super::wof::{self, Algorithm, Overlay};
-use super::{codes, compressed, content, hibernation, particulars, second_reader, utf16, xattr};
+use super::{
+    codes, compressed, content, hibernation, owner, particulars, second_reader, utf16, xattr,
+};
 use crate::bytes::len_u64;
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
 use crate::filesystem::check::StartSecondReader;
 use crate::filesystem::{
-    DirCursor, DirEntry, DirItem, Filesystem, Found, Particular, StreamInfo, StreamName, Want,
+    DirCursor, DirEntry, DirItem, Filesystem, Found, OwnerSids, Particular, StreamInfo, StreamName,
+    Want,
 };
 use crate::format::OpenContext;
 use crate::name::{RawName, XattrName};
@@ -50,6 +53,7 @@ pub(super) struct NtfsFilesystem {
     directories: Cache<u64, Arc<Directory>>,
     streams: Cache<(u64, Box<[u8]>), Arc<Stream>>,
     secure: OnceLock<Secure>,
+    owners: owner::Known,
     info: FsInfo,
 }
 
@@ -92,6 +96,7 @@ impl NtfsFilesystem {
             directories: Cache::with_shards(kept, 1),
             streams: Cache::new(kept),
             secure: OnceLock::new(),
+            owners: owner::Known::new(kept),
             info,
         };
         let hiberfil = opened.hiberfil();
@@ -470,6 +475,10 @@ impl Filesystem for NtfsFilesystem {
 
     fn particulars(&self, node: NodeId) -> Result<Vec<Particular>> {
         particulars::of(&self.file(node)?, || self.secure())
+    }
+
+    fn owner_sids(&self, node: NodeId) -> Result<Option<OwnerSids>> {
+        owner::of(&self.file(node)?, &self.owners, || self.secure()).map(Some)
     }
 
     fn open(&self, node: NodeId, stream: StreamName<'_>) -> Result<Arc<dyn ByteSource>> {

@@ -28,6 +28,7 @@ pub mod log_file;
 pub mod mft;
 pub mod node;
 pub mod object_id;
+pub mod owner;
 pub mod particulars;
 pub mod rebuild;
 pub mod record;

@@ -53,8 +53,8 @@ pub struct Secure {
     sds: Arc<dyn ByteSource>,
     /// Where the record of `$Secure` lies.
     at: u64,
-    originals: OnceLock<Vec<Place>>,
-    copies: OnceLock<Vec<Place>>,
+    originals: OnceLock<Result<Vec<Place>>>,
+    copies: OnceLock<Result<Vec<Place>>>,
 }
 
 impl Secure {
@@ -127,13 +127,20 @@ impl Secure {
         Ok(descriptor.to_vec())
     }
 
-    fn searched<'a>(&self, places: &'a OnceLock<Vec<Place>>, first: u64) -> Result<&'a [Place]> {
-        if let Some(places) = places.get() {
-            return Ok(places);
-        }
-        // Not kept if it failed: a read that fails may succeed the next time.
-        let found = self.search(first)?;
-        Ok(places.get_or_init(|| found))
+    fn searched<'a>(
+        &self,
+        places: &'a OnceLock<Result<Vec<Place>>>,
+        first: u64,
+    ) -> Result<&'a [Place]> {
+        let places = match places.get() {
+            Some(places) => places,
+            None => match self.search(first) {
+                // More than a bound allows it stays; another read that failed may succeed the next time.
+                Err(error) if !matches!(error, Error::Limit(_)) => return Err(error),
+                found => places.get_or_init(|| found),
+            },
+        };
+        places.as_deref().map_err(Clone::clone)
     }
 
     /// All entries in every second block from `first` on, sorted by number.

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::name::XattrName;
 
 /// Largest security descriptor in an attribute of its own, and largest object identifier.
-const VALUE_BYTES_MAX: u64 = 256 << 10;
+pub const VALUE_BYTES_MAX: u64 = 256 << 10;
 
 const ATTRIBUTE_DIRECTORY: u32 = 0x10;
 const ATTRIBUTE_NORMAL: u32 = 0x80;
