@@ -94,6 +94,51 @@ pub(crate) struct Global {
     /// Time zone for what is shown and for times without one.
     #[arg(long, global = true, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+/// Options about providers and servers.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Remote {
+    /// How snapshots are read: directly, through something temporary, or as it goes.
+    #[arg(long, global = true, value_name = "HOW", env = "FLR_ACCESS")]
+    pub(crate) access: Option<Access>,
+    /// How long others leave alone what was made, if this command does not end.
+    #[arg(long, global = true, value_name = "TIME", env = "FLR_TTL", value_parser = crate::when::duration)]
+    pub(crate) ttl: Option<Duration>,
+    /// Leave what was made until its time is over, instead of deleting it at the end.
+    #[arg(long, global = true)]
+    pub(crate) keep: bool,
+    /// Dollars that reading may cost.
+    #[arg(long, global = true, value_name = "USD", env = "FLR_MAX_COST")]
+    pub(crate) max_cost: Option<f64>,
+    /// Agree to costs and side effects.
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+    /// What for: shown by `flr session ls`.
+    #[arg(long, global = true, value_name = "TEXT", env = "FLR_REASON")]
+    pub(crate) reason: Option<String>,
+    /// Profile of the provider's own configuration.
+    #[arg(long, global = true, value_name = "NAME", env = "FLR_PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Region.
+    #[arg(long, global = true, value_name = "REGION", env = "FLR_REGION")]
+    pub(crate) region: Option<String>,
+    /// Address of the provider's interface, instead of its usual one.
+    #[arg(long, global = true, value_name = "URL", env = "FLR_ENDPOINT_URL")]
+    pub(crate) endpoint_url: Option<String>,
+}
+
+/// How snapshots are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Access {
+    /// Directly where that is possible, else through something temporary.
+    Auto,
+    /// Directly, or not at all.
+    Direct,
+    /// Through something temporary.
+    Clone,
 }
 
 /// How progress is shown.

@@ -1,5 +1,7 @@
 //! Exit codes: the contract with scripts. One exhaustive table per kind of error.
 
+use flr_provider::engine;
+use flr_provider::{Fault, FaultKind};
 use flr_recover::Error;
 
 /// What the process ends with.
@@ -16,6 +18,8 @@ pub(crate) enum Exit {
     Partial = 3,
     /// The path is not in the point.
     NoSuchPath = 4,
+    /// It may work later.
+    Temporary = 5,
     /// What was read is not what it should be.
     Mismatch = 6,
     /// A format, a feature, or a key that is missing.
@@ -28,6 +32,8 @@ pub(crate) enum Exit {
     Busy = 11,
     /// Permission.
     Denied = 12,
+    /// Over what it may cost, or to be agreed to.
+    Cost = 13,
     /// Everything asked for was done, but temporary resources may remain.
     Leftover = 20,
     /// Not everything was done, and temporary resources may remain.
@@ -47,12 +53,14 @@ impl Exit {
             Self::Usage => 2,
             Self::Partial => 3,
             Self::NoSuchPath => 4,
+            Self::Temporary => 5,
             Self::Mismatch => 6,
             Self::Unsupported => 7,
             Self::Damaged => 9,
             Self::NoSuchSource => 10,
             Self::Busy => 11,
             Self::Denied => 12,
+            Self::Cost => 13,
             Self::Leftover => 20,
             Self::PartialLeftover => 21,
             Self::Interrupted => 130,
@@ -86,9 +94,11 @@ impl Exit {
     fn of_fs(error: &flr_fs::Error) -> Self {
         use flr_fs::Request;
         match error {
-            flr_fs::Error::Io { .. } | flr_fs::Error::Corrupt(_) | flr_fs::Error::Limit(_) => {
-                Self::Damaged
+            flr_fs::Error::Io { source, .. } => {
+                let fault = source.get_ref().and_then(|inner| inner.downcast_ref());
+                fault.map_or(Self::Damaged, Self::of_read)
             }
+            flr_fs::Error::Corrupt(_) | flr_fs::Error::Limit(_) => Self::Damaged,
             flr_fs::Error::Unsupported(_) | flr_fs::Error::Locked(_) => Self::Unsupported,
             flr_fs::Error::Request(request) => match request {
                 Request::NoSuchNode | Request::NoSuchStream | Request::NotADirectory => {
@@ -104,8 +114,67 @@ impl Exit {
         }
     }
 
-    fn of_provider(error: &flr_provider::Error) -> Self {
-        crate::open::provider_exit(error)
+    /// The code for an error of a provider.
+    pub(crate) fn of_provider(error: &flr_provider::Error) -> Self {
+        use flr_provider::Error;
+        match error {
+            Error::Fs(error) => Self::of_fs(error),
+            Error::NotFound { .. } | Error::NoSuch { .. } => Self::NoSuchSource,
+            Error::Denied { .. } => Self::Denied,
+            Error::Busy { .. } => Self::Busy,
+            Error::Unsupported { .. } | Error::Usage { .. } => Self::Usage,
+            Error::Io { .. } => Self::Failed,
+            Error::Remote { fault, .. } => Self::of_fault(fault),
+            Error::Refused { .. } => Self::Unsupported,
+            Error::Cost { .. } => Self::Cost,
+            Error::Engine(error) => Self::of_engine(error),
+        }
+    }
+
+    /// The code for a call over the network that failed.
+    pub(crate) const fn of_fault(fault: &Fault) -> Self {
+        match fault.kind {
+            FaultKind::Denied | FaultKind::Expired => Self::Denied,
+            FaultKind::Quota | FaultKind::InUse => Self::Busy,
+            FaultKind::Unknown | FaultKind::Throttled => Self::Temporary,
+            FaultKind::Unavailable => Self::Unsupported,
+            FaultKind::NotFound => Self::NoSuchSource,
+            FaultKind::Exists | FaultKind::Refused => Self::Failed,
+        }
+    }
+
+    /// The same for bytes of a source that was opened: what never comes is as good as damaged.
+    fn of_read(fault: &Fault) -> Self {
+        match Self::of_fault(fault) {
+            Self::Failed | Self::Unsupported => Self::Damaged,
+            exit => exit,
+        }
+    }
+
+    /// The code for something temporary that could not be made.
+    pub(crate) fn of_engine(error: &engine::Error) -> Self {
+        use engine::Error;
+        match error {
+            Error::Store(error) => Self::of_store(error),
+            Error::Fault { fault, .. } => Self::of_fault(fault),
+            Error::Account { .. } => Self::Denied,
+            Error::Misuse(_) => Self::Busy,
+            Error::Interrupted => Self::Interrupted,
+            Error::Deadline { .. } => Self::Temporary,
+            Error::LeaseLost { .. } | Error::Failed { .. } => Self::Failed,
+        }
+    }
+
+    /// The code for a journal that cannot be used.
+    pub(crate) const fn of_store(error: &engine::StoreError) -> Self {
+        use engine::StoreErrorKind;
+        match error.kind {
+            StoreErrorKind::Denied => Self::Denied,
+            StoreErrorKind::Busy | StoreErrorKind::Fenced => Self::Busy,
+            StoreErrorKind::Newer => Self::Unsupported,
+            StoreErrorKind::Corrupt => Self::Damaged,
+            StoreErrorKind::Full | StoreErrorKind::Io => Self::Failed,
+        }
     }
 }
 

@@ -453,24 +453,12 @@ pub(crate) fn hint_of(code: flr_fs::Code) -> Option<&'static str> {
     )
 }
 
-/// The exit code for an error of a provider.
-pub(crate) fn provider_exit(error: &flr_provider::Error) -> Exit {
-    match error {
-        flr_provider::Error::Fs(error) => Exit::of(&Error::Fs(error.clone())),
-        flr_provider::Error::NotFound { .. } => Exit::NoSuchSource,
-        flr_provider::Error::Denied { .. } => Exit::Denied,
-        flr_provider::Error::Busy { .. } => Exit::Busy,
-        flr_provider::Error::Unsupported { .. } => Exit::Usage,
-        flr_provider::Error::Io { .. } => Exit::Failed,
-    }
-}
-
 fn explain_provider(
     error: &flr_provider::Error,
     path: &Path,
     address: Option<&Address>,
 ) -> Failure {
-    let mut failure = Failure::new(provider_exit(error), error.to_string());
+    let mut failure = Failure::new(Exit::of_provider(error), error.to_string());
     match error {
         flr_provider::Error::NotFound { .. } => {
             let near = nearest_files(path);
@@ -488,7 +476,7 @@ fn explain_provider(
                 (near, _) => Some(format!("did you mean {}?", near.join(" or "))),
             };
         }
-        error => failure.hint = error.hint().map(str::to_owned),
+        error => failure.hint = error.hint().map(std::borrow::Cow::into_owned),
     }
     failure
 }

@@ -3,6 +3,9 @@
 //! A message has four parts: what failed, on which object, why, and what to try next. `Display` gives
 //! the first three, [`Error::hint`] the last.
 
+use crate::engine;
+use crate::fault::Fault;
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,9 +53,58 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A provider or server refused, or cannot be reached.
+    Remote {
+        /// What was done, on what: `list the snapshots of vol-1`.
+        doing: String,
+        /// What it said.
+        fault: Fault,
+        /// What to try next.
+        hint: Option<String>,
+    },
+    /// There is no such object or point.
+    NoSuch {
+        /// What there is none of, in words.
+        what: String,
+        /// What to try next.
+        hint: Option<String>,
+    },
+    /// It cannot be read, or not in the way that was asked for: a state, a tier, a feature.
+    Refused {
+        /// What, and why.
+        what: String,
+        /// What to try next.
+        hint: Option<String>,
+    },
+    /// The configuration, an option or an address makes no sense.
+    Usage {
+        /// What does not.
+        what: String,
+        /// What to try next.
+        hint: Option<String>,
+    },
+    /// It would cost more than was allowed, or has a lasting effect that was not agreed to.
+    Cost {
+        /// What it would do.
+        what: String,
+        /// What to try next.
+        hint: Option<String>,
+    },
+    /// Something temporary could not be made.
+    Engine(engine::Error),
 }
 
 impl Error {
+    /// A call that failed.
+    #[must_use]
+    pub fn remote(doing: impl Into<String>, fault: Fault) -> Self {
+        Self::Remote {
+            doing: doing.into(),
+            fault,
+            hint: None,
+        }
+    }
+
     /// Sorts what the system said on opening `path`.
     pub(crate) fn from_open(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
@@ -65,9 +117,14 @@ impl Error {
 
     /// What to try next, as a sentence without a full stop.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Fs(_) | Self::Io { .. } => None,
+    pub fn hint(&self) -> Option<Cow<'_, str>> {
+        let fixed = match self {
+            Self::Fs(_) | Self::Io { .. } | Self::Engine(_) => None,
+            Self::Remote { hint, .. }
+            | Self::NoSuch { hint, .. }
+            | Self::Refused { hint, .. }
+            | Self::Usage { hint, .. }
+            | Self::Cost { hint, .. } => return hint.as_deref().map(Cow::Borrowed),
             Self::NotFound { .. } => Some("check the name; a relative one starts where you are"),
             Self::Denied { .. } => {
                 Some("run it as a user who may read the image, or as root for a block device")
@@ -76,7 +133,8 @@ impl Error {
                 "read a snapshot of it, unmount it or mount it read-only, or accept a moving image with --live",
             ),
             Self::Unsupported { .. } => Some("name an image file or a block device"),
-        }
+        };
+        fixed.map(Cow::Borrowed)
     }
 }
 
@@ -94,6 +152,12 @@ impl fmt::Display for Error {
             Self::Unsupported { path, what } => {
                 write!(f, "cannot open {}: it is {what}", path.display())
             }
+            Self::Remote { doing, fault, .. } => write!(f, "cannot {doing}: {fault}"),
+            Self::NoSuch { what, .. }
+            | Self::Refused { what, .. }
+            | Self::Usage { what, .. }
+            | Self::Cost { what, .. } => f.write_str(what),
+            Self::Engine(error) => error.fmt(f),
         }
     }
 }
@@ -103,7 +167,15 @@ impl std::error::Error for Error {
         match self {
             Self::Fs(error) => Some(error),
             Self::Denied { source, .. } | Self::Io { source, .. } => Some(source),
-            Self::NotFound { .. } | Self::Busy { .. } | Self::Unsupported { .. } => None,
+            Self::Remote { fault, .. } => Some(fault),
+            Self::Engine(error) => Some(error),
+            Self::NotFound { .. }
+            | Self::Busy { .. }
+            | Self::Unsupported { .. }
+            | Self::NoSuch { .. }
+            | Self::Refused { .. }
+            | Self::Usage { .. }
+            | Self::Cost { .. } => None,
         }
     }
 }
@@ -111,5 +183,11 @@ impl std::error::Error for Error {
 impl From<flr_fs::Error> for Error {
     fn from(error: flr_fs::Error) -> Self {
         Self::Fs(error)
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Self::Engine(error)
     }
 }

@@ -1,4 +1,4 @@
-//! Where bytes come from: regular files and block devices.
+//! Where bytes come from: regular files, block devices, servers, and snapshots in clouds.
 //!
 //! A source is opened once, read-only, and must stay as it was: [`FileSource`] refuses what somebody
 //! else may write to ([`Error::Busy`]), and notices a file that changes all the same. Whoever wants to
@@ -12,18 +12,32 @@
 //! | `mounted` | who has it mounted, or swaps on it |
 //! | `locks` | virtual machines that run on it |
 //! | [`error`] | why it cannot be opened, and what to try next |
+//! | [`fault`] | how a call over a network fails |
+//! | [`remote`] | chunks from the other side of a network as a byte source |
+//! | [`point`] | points in time, and what a provider that has them offers |
+//! | [`aws`], [`http`], [`nbd`], [`object`] | where they are from |
+//! | [`config`] | `config.toml` |
 //! | [`clouds`] | the providers that make something temporary |
 //! | [`engine`] | temporary resources of providers, and their end |
 
+pub mod aws;
 pub mod clouds;
+pub mod config;
 mod device;
 pub mod engine;
 pub mod error;
+pub mod fault;
 pub mod file;
+pub mod http;
 mod locks;
 mod mounted;
+pub mod nbd;
+pub mod object;
+pub mod point;
+pub mod remote;
 mod watch;
 
 pub use error::{Error, Result};
+pub use fault::{Fault, FaultKind};
 pub use file::{FileSource, OpenOptions};
 pub use watch::ImageChanged;

@@ -164,7 +164,7 @@ fn bytes_are_read_at_any_place() {
     assert_eq!(source.size(), 10_000);
     assert_eq!(read(&source, 5_000, 3).unwrap(), [231, 232, 233]);
     assert_eq!(read(&source, 9_999, 1).unwrap(), [210]);
-    assert_eq!(read(&source, 10_000, 0).unwrap(), []);
+    assert_eq!(read(&source, 10_000, 0).unwrap(), b"");
     let outside = source.read_at(9_999, &mut [0; 2]).unwrap_err();
     assert_eq!(outside.code().as_str(), "request");
     assert_eq!(source.path(), fixture.path);

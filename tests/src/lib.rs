@@ -1,6 +1,7 @@
 //! What the tests share: images and their golden trees, a filesystem held in memory, sources with
 //! faults, and the tools of the machine they run on.
 
+pub mod aws_fake;
 pub mod compare;
 mod compare_ntfs;
 pub mod compressed_stream;
@@ -24,9 +25,11 @@ mod mounted;
 pub mod ntfs_patch;
 pub mod overlaid;
 pub mod patch;
+pub mod proxy;
 pub mod recorder;
 pub mod require;
 pub mod sample;
+pub mod servers;
 pub mod sim;
 pub mod vectors;
 

@@ -85,11 +85,17 @@ fn exit_of(code: u8) -> Exit {
         Exit::Usage,
         Exit::Partial,
         Exit::NoSuchPath,
+        Exit::Temporary,
         Exit::Unsupported,
         Exit::Damaged,
         Exit::NoSuchSource,
         Exit::Busy,
         Exit::Denied,
+        Exit::Cost,
+        Exit::Leftover,
+        Exit::PartialLeftover,
+        Exit::Interrupted,
+        Exit::Terminated,
     ];
     all.into_iter()
         .find(|exit| exit.code() == code)

@@ -8,8 +8,8 @@ use crate::output::{Failure, Outcome, fields};
 use flr_provider::clouds::cloud;
 use flr_provider::engine::{
     Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, Nowhere, Parts, Processes, Record,
-    SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, StoreErrorKind,
-    SystemClock, SystemProcesses, SystemRand, UnixTime, block_on, state_dir,
+    SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, SystemClock,
+    SystemProcesses, SystemRand, UnixTime, block_on, state_dir,
 };
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
@@ -140,14 +140,7 @@ fn no_session(id: &str) -> crate::output::Stop {
 
 /// A failure of the journal in words.
 fn store_failure(error: &StoreError) -> Failure {
-    let exit = match error.kind {
-        StoreErrorKind::Denied => Exit::Denied,
-        StoreErrorKind::Busy | StoreErrorKind::Fenced => Exit::Busy,
-        StoreErrorKind::Newer => Exit::Unsupported,
-        StoreErrorKind::Corrupt => Exit::Damaged,
-        StoreErrorKind::Full | StoreErrorKind::Io => Exit::Failed,
-    };
-    let failure = Failure::new(exit, error.to_string());
+    let failure = Failure::new(Exit::of_store(error), error.to_string());
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,
@@ -156,25 +149,9 @@ fn store_failure(error: &StoreError) -> Failure {
 
 /// A failure of the engine in words.
 pub(crate) fn engine_failure(error: &Error) -> Failure {
-    use flr_provider::engine::FaultKind;
     match error {
         Error::Store(error) => store_failure(error),
-        Error::Fault { fault, .. } => {
-            let exit = match fault.kind {
-                FaultKind::Denied | FaultKind::Expired => Exit::Denied,
-                FaultKind::Quota | FaultKind::InUse | FaultKind::Throttled => Exit::Busy,
-                FaultKind::Unavailable => Exit::Unsupported,
-                FaultKind::NotFound => Exit::NoSuchSource,
-                FaultKind::Unknown | FaultKind::Exists | FaultKind::Refused => Exit::Failed,
-            };
-            Failure::new(exit, error.to_string())
-        }
-        Error::Account { .. } => Failure::new(Exit::Denied, error.to_string()),
-        Error::Misuse(_) => Failure::new(Exit::Busy, error.to_string()),
-        Error::Interrupted => Failure::new(Exit::Interrupted, error.to_string()),
-        Error::Deadline { .. } | Error::LeaseLost { .. } | Error::Failed { .. } => {
-            Failure::new(Exit::Failed, error.to_string())
-        }
+        error => Failure::new(Exit::of_engine(error), error.to_string()),
     }
 }
 

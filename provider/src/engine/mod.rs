@@ -34,6 +34,8 @@
 //! It needs no runtime: every wait is one of [`Clock::sleep`]. It runs under [`block_on`], under tokio
 //! with a clock of tokio's, and under the simulator's clock, which no two runs see differently.
 
+pub use crate::fault;
+
 mod attach;
 pub mod clock;
 pub mod cloud;
@@ -41,7 +43,6 @@ mod create;
 #[expect(clippy::module_inception, reason = "the engine of the clone engine")]
 pub mod engine;
 pub mod error;
-pub mod fault;
 pub mod id;
 mod journal;
 pub mod nowhere;

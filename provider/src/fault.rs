@@ -35,6 +35,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What the provider said, without secrets.
     pub message: String,
+    /// The provider's own name for it: `InvalidVolume.NotFound`.
+    pub code: Option<String>,
     /// How long the provider wants to be left alone.
     pub retry_after: Option<Duration>,
 }
@@ -46,8 +48,22 @@ impl Fault {
         Self {
             kind,
             message: message.into(),
+            code: None,
             retry_after: None,
         }
+    }
+
+    /// The same under the provider's own name.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Whether the provider calls it so.
+    #[must_use]
+    pub fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
     }
 
     /// Whether the same call may succeed later.

@@ -1,0 +1,1 @@
+//! `config.toml`: sources by name, defaults of options, and where each value came from.

@@ -1,0 +1,1 @@
+//! NBD: exports of a server, read over its newstyle protocol.

@@ -1,0 +1,1 @@
+//! Objects of S3, GCS and Azure as images, read by ranges.

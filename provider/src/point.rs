@@ -1,0 +1,204 @@
+//! Points in time of an object, and what opening one gives.
+
+use crate::engine::{Cleanup, UnixTime};
+use crate::error::Result;
+use flr_fs::ByteSource;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A point in time of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointInfo {
+    /// The provider's id: of the snapshot, or of the first one if it has several disks.
+    pub id: String,
+    /// What the provider or the user calls it.
+    pub name: Option<String>,
+    /// What it is a point of: `vol-…`, `i-…`.
+    pub object: String,
+    /// When it was taken.
+    pub time: UnixTime,
+    /// Bytes of all disks together.
+    pub size: u64,
+    /// The provider's word: `completed`, `pending`.
+    pub state: String,
+    /// What may be expected of the files.
+    pub consistency: Consistency,
+    /// How it can be read.
+    pub access: Access,
+    /// When the provider will delete it.
+    pub expires: Option<UnixTime>,
+    /// Where it lies.
+    pub region: Option<String>,
+    /// Whose it is.
+    pub account: Option<String>,
+    /// `standard`, `archive`.
+    pub tier: Option<String>,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// Longest time between the snapshots of two of its disks, if it has several.
+    pub skew: Option<Duration>,
+    /// Its disks, the one that the system boots from first.
+    pub disks: Vec<DiskInfo>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A disk of a point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskInfo {
+    /// The snapshot's id.
+    pub id: String,
+    /// What it was taken of: `vol-…`.
+    pub volume: Option<String>,
+    /// Where it was attached: `/dev/xvda`.
+    pub device: Option<String>,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// What may be expected of the files at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// Applications had written everything.
+    Application,
+    /// Filesystems had.
+    Filesystem,
+    /// As after a loss of power.
+    Crash,
+    /// The provider does not say.
+    Unknown,
+}
+
+impl fmt::Display for Consistency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Application => "application",
+            Self::Filesystem => "filesystem",
+            Self::Crash => "crash",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// How a point can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Through the provider's block interface; nothing is made.
+    Direct,
+    /// Something has to be made first.
+    Clone,
+    /// Not now, and why, in words.
+    None(String),
+}
+
+impl Access {
+    /// The word for programs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Clone => "clone",
+            Self::None(_) => "none",
+        }
+    }
+}
+
+/// How a point is to be read: `--access`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessMode {
+    /// Directly where that is possible, else through something temporary.
+    #[default]
+    Auto,
+    /// Directly, or not at all.
+    Direct,
+    /// Through something temporary.
+    Clone,
+}
+
+/// What the user allows and wants of the opening of a point.
+#[derive(Clone, Debug, Default)]
+pub struct OpenHow {
+    /// Which way.
+    pub access: AccessMode,
+    /// For how long temporary resources are promised to be gone after.
+    pub ttl: Option<Duration>,
+    /// Leave temporary resources until they expire.
+    pub keep: bool,
+    /// Dollars that it may cost.
+    pub max_cost: Option<f64>,
+    /// Costs and side effects are accepted.
+    pub yes: bool,
+    /// What for, as the user wrote it; shown by `flr session ls`.
+    pub reason: Option<String>,
+    /// More tags for what is made.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A disk that was opened.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// Its bytes.
+    pub source: Arc<dyn ByteSource>,
+    /// Whether the bytes may be a container. Only files may: a guest can write a container's header on
+    /// a disk of its own.
+    pub may_be_container: bool,
+}
+
+/// What came of opening a point.
+#[derive(Debug)]
+pub struct OpenedPoint {
+    /// Its disks, in the order of [`PointInfo::disks`].
+    pub disks: Vec<Disk>,
+    /// What was done, for people: which way it is read, what was made.
+    pub notes: Vec<String>,
+    /// What was made for it; deleted by [`Held::close`].
+    pub held: Option<Box<dyn Held>>,
+}
+
+/// Temporary resources that an opened point needs. Renewed in the background for as long as this lives.
+pub trait Held: fmt::Debug + Send + Sync {
+    /// The session, as `flr session` shows it.
+    fn session(&self) -> String;
+    /// Deletes everything and returns when it was seen gone. All sources of the point must be closed.
+    /// Blocks; a second call gives the outcome of the first.
+    fn close(&self) -> Cleanup;
+}
+
+/// An estimate of what reading costs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Estimate {
+    /// Calls, by their names.
+    pub requests: Vec<(String, u64)>,
+    /// Bytes that are transferred.
+    pub bytes: u64,
+    /// Dollars; `None` where the price is not known.
+    pub dollars: Option<f64>,
+    /// How long it may take.
+    pub duration: Option<Duration>,
+    /// What is made, and other things to know before acting.
+    pub notes: Vec<String>,
+}
+
+/// A provider that keeps points in time of objects.
+pub trait Catalog: fmt::Debug + Send + Sync {
+    /// Points of an object (an id, an ARN or a name, as in an address), oldest first. With an id of a
+    /// snapshot: that one. Blocks.
+    ///
+    /// # Errors
+    /// There is no such object, the name is not unique, the provider refuses or cannot be reached.
+    fn points(&self, object: &str) -> Result<Vec<PointInfo>>;
+
+    /// Opens a point. Blocks; what it has made by the time of an error is deleted or in the journal.
+    ///
+    /// # Errors
+    /// It cannot be read in that way, and why; the provider refuses or cannot be reached.
+    fn open(&self, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint>;
+
+    /// What it costs to open a point and read so many bytes of files.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn cost(&self, point: &PointInfo, how: &OpenHow, bytes: u64) -> Result<Estimate>;
+}

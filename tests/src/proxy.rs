@@ -1,0 +1,1 @@
+//! A proxy on loopback that breaks what passes through it, as it is told.

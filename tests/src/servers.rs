@@ -1,0 +1,1 @@
+//! Other people's servers, started on loopback for a test and ended with it.
