@@ -5,8 +5,19 @@
 //! |---|---|
 //! | [`client`] | signed calls |
 //! | [`ec2`] | what EC2 is asked, and its answers |
+//! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
+//! | [`volume`] | a point opened through temporary volumes |
+//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 
 pub mod client;
+pub mod cloud;
+pub mod device;
+mod device_names;
+pub mod ebs_volume;
 pub mod ec2;
+pub mod instance;
+pub mod volume;
 
 pub use client::{Client, ClientSettings};
+pub use cloud::AwsCloud;
+pub use volume::clone_disks;
