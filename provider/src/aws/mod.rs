@@ -4,7 +4,20 @@
 //! | module | |
 //! |---|---|
 //! | [`client`] | signed calls |
+//! | `credentials`, `http_adapter` | as whom |
+//! | `endpoint` | where |
+//! | `sign`, `skew` | signatures, and the time to sign with |
+//! | [`fault`] | what AWS says when it refuses, sorted by its effect |
+//! | `text` | encoding, and messages without secrets |
 
 pub mod client;
+mod credentials;
+mod endpoint;
+pub mod fault;
+mod http_adapter;
+mod sign;
+mod skew;
+mod text;
+mod transport;
 
 pub use client::{Client, ClientSettings};
