@@ -122,6 +122,12 @@ pub(crate) fn http_date(unix_ms: i64) -> String {
     format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
+/// Seconds since 1970 with three places, as JSON has them.
+pub(crate) fn epoch(unix_ms: i64) -> serde_json::Value {
+    let text = format!("{}.{:03}", unix_ms / 1000, unix_ms % 1000);
+    serde_json::from_str(&text).expect("a number")
+}
+
 /// `20261120T120000Z` in milliseconds since 1970.
 pub(crate) fn parse_amz(text: &str) -> Option<i64> {
     let form_is_right = text.len() == 16

@@ -1,7 +1,7 @@
 //! EBS direct APIs: reading snapshots block by block.
 
 use super::blocks::{BLOCK_LEN, Blocks};
-use super::clock::ms;
+use super::clock::{epoch, ms};
 use super::context::Context;
 use super::error::{Result, ServiceError, bad, error, throttled};
 use super::http::Answer;
@@ -164,7 +164,7 @@ fn finish(
     let life = state.settings.block_token_life;
     let mut body = json!({
         "BlockSize": BLOCK_LEN,
-        "ExpiryTime": seconds(context.now + ms(life)),
+        "ExpiryTime": epoch(context.now + ms(life)),
         "VolumeSize": gib,
     });
     body[name] = Value::Array(blocks);
@@ -174,12 +174,6 @@ fn finish(
     }
     let body = body.to_string().into_bytes();
     Answer::new(200, "application/json", body).with("x-amzn-RequestId", &context.request_id)
-}
-
-/// Seconds with three places, as JSON writes them.
-fn seconds(at: i64) -> Value {
-    let text = format!("{}.{:03}", at / 1000, at % 1000);
-    serde_json::from_str(&text).expect("a number")
 }
 
 fn list(context: &Context<'_>) -> Result {

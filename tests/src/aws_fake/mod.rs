@@ -31,7 +31,9 @@ pub use call::{Call, Outcome, Service};
 pub use config::{ACCOUNT, AccessKey, Config, OTHER_ACCOUNT, Pages, REGION, Rate, Settings};
 pub use fault::{FakeFault, When};
 pub use http::Answer;
-pub use lightsail::Lightsail;
+pub use lightsail::{
+    AutoSnapshot, Lightsail, LightsailDisk, LightsailRecord, LightsailResource, LightsailSnapshot,
+};
 pub use metadata::Metadata;
 pub use model::{Attachment, Image, ImageDisk, Instance, Snapshot, Tables, Tags, Volume};
 pub use state::State;

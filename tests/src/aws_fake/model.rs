@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub shared_with: BTreeSet<String>,
     /// Whether everybody may use it.
     pub public: bool,
+    /// Bytes of all blocks that are stored, if EC2 is to say so.
+    pub full_bytes: Option<u64>,
     /// Tags.
     pub tags: Tags,
     /// Block tokens of an older generation are no longer valid.
@@ -68,6 +70,7 @@ impl Snapshot {
             outpost: false,
             shared_with: BTreeSet::new(),
             public: false,
+            full_bytes: None,
             tags: Tags::new(),
             token_generation: 0,
         }

@@ -9,6 +9,7 @@ use super::error::{ServiceError, of_fault};
 use super::fault::{FakeFault, When};
 use super::http::{Answer, Request, read};
 use super::identity::{Caller, Times, verify};
+use super::lightsail;
 use super::route::{dispatch, route};
 use super::state::State;
 use std::collections::BTreeMap;
@@ -69,8 +70,9 @@ impl Shared {
         }
     }
 
-    /// Makes and removes devices as the model has it now.
+    /// Makes what time has brought about: exports, and devices made and removed.
     pub(crate) fn settle(&self) {
+        lightsail::settle(&mut lock(&self.state), self.clock.now());
         if let Some(devices) = &self.devices {
             let state = lock(&self.state);
             let mut devices = lock(devices);
