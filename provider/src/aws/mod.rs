@@ -16,8 +16,11 @@
 //! | [`snapshot`] | an EBS snapshot as a store of chunks |
 //! | `ebs`, `listing`, `coverage` | calls, pages, and what is known from them |
 //! | `changed` | what two snapshots have in common |
+//! | [`catalog`] | points in time of what EC2 has |
+//! | `meter` | a bound on what reading may cost |
 //! | [`prices`] | what calls cost |
 
+pub mod catalog;
 mod changed;
 pub mod client;
 pub mod cloud;
@@ -33,6 +36,7 @@ pub mod fault;
 mod http_adapter;
 pub mod instance;
 mod listing;
+mod meter;
 pub mod prices;
 mod sign;
 mod skew;
@@ -41,7 +45,9 @@ mod text;
 mod transport;
 pub mod volume;
 
+pub use catalog::AwsCatalog;
 pub use client::{Client, ClientSettings};
 pub use cloud::AwsCloud;
+pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;
