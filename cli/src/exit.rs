@@ -128,6 +128,7 @@ impl Exit {
             Error::Refused { .. } => Self::Unsupported,
             Error::Cost { .. } => Self::Cost,
             Error::Engine(error) => Self::of_engine(error),
+            Error::Leftover { error, .. } => Self::of_provider(error).with_leftovers(),
         }
     }
 

@@ -33,4 +33,5 @@ pub mod volume;
 
 pub use client::{Client, ClientSettings};
 pub use cloud::AwsCloud;
+pub use credentials::NO_CREDENTIALS;
 pub use volume::clone_disks;
