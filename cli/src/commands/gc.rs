@@ -11,7 +11,6 @@ use flr_provider::clouds::{CLOUDS, Way, Which, regions};
 use flr_provider::engine::{Cleanup, Error, GcOptions};
 use flr_provider::remote::block_on;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// Runs `gc`.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
@@ -21,13 +20,9 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
     };
     let global = ctx.global;
     let remote = &global.remote;
-    let (journal, mut places) = match Journal::open(remote)? {
-        Some(journal) => {
-            let places = journal.scopes()?;
-            (journal, places)
-        }
-        None => (Journal::empty(remote)?, BTreeSet::new()),
-    };
+    let journal = Journal::open()?.map_or_else(Journal::empty, Ok)?;
+    let journal = journal.taking(remote);
+    let mut places = journal.scopes()?;
     let recorded = places.clone();
     for provider in CLOUDS {
         match beyond(&journal, provider.name, remote, args) {
@@ -99,15 +94,26 @@ fn has_no_credentials(error: &Error) -> bool {
     matches!(error, Error::Fault { fault, .. } if fault.is(NO_CREDENTIALS))
 }
 
-/// One line for each resource.
+/// One line for each resource, each of which is counted.
 pub(crate) fn tell(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
-    for item in &cleanup.gone {
+    for _ in cleanup.gone.iter().chain(&cleanup.planned) {
         ctx.tally.done();
+    }
+    lines(ctx, cleanup)?;
+    for live in &cleanup.live {
+        let (id, owner) = (live.id, &live.owner);
+        ctx.out.note(&format!("session {id} is in use by {owner}"));
+    }
+    Ok(())
+}
+
+/// One line for each resource.
+pub(crate) fn lines(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
+    for item in &cleanup.gone {
         let name = session::named(item);
         session::resource_line(ctx, item, "gone", None, None, &format!("gone {name}"))?;
     }
     for item in &cleanup.planned {
-        ctx.tally.done();
         let text = format!("would delete {}", session::named(item));
         session::resource_line(ctx, item, "planned", None, None, &text)?;
     }
@@ -119,10 +125,6 @@ pub(crate) fn tell(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
         let (why, name) = (why.to_string(), session::named(item));
         let text = format!("remains {name}: {why}");
         session::resource_line(ctx, item, "left", None, Some(&why), &text)?;
-    }
-    for live in &cleanup.live {
-        let (id, owner) = (live.id, &live.owner);
-        ctx.out.note(&format!("session {id} is in use by {owner}"));
     }
     Ok(())
 }
@@ -143,15 +145,17 @@ pub(crate) fn finish(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome {
     };
     let exit = ctx.tally.exit().with_leftovers();
     let mut failure = Failure::new(exit, message).hint("settle that, then run flr gc");
-    failure.resources = cleanup
-        .left
-        .iter()
-        .map(|(item, why)| {
-            let why = why.to_string();
-            Value::Object(resource_fields(item, "left", None, Some(&why)))
-        })
-        .collect();
+    failure.resources = resources(cleanup);
     Err(failure.into())
+}
+
+/// What remains, as `exit_error` tells it.
+pub(crate) fn resources(cleanup: &Cleanup) -> Vec<Value> {
+    let left = cleanup.left.iter().map(|(item, why)| {
+        let why = why.to_string();
+        Value::Object(resource_fields(item, "left", None, Some(&why)))
+    });
+    left.collect()
 }
 
 #[cfg(test)]

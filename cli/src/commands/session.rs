@@ -9,7 +9,7 @@ use flr_provider::clouds::{Way, Ways, cloud};
 use flr_provider::engine::{
     Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, MemoryStore, Nowhere, Parts, Processes,
     Record, SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, SystemClock,
-    SystemProcesses, SystemRand, UnixTime, state_dir,
+    SystemProcesses, SystemRand, UnixTime, Why, state_dir,
 };
 use flr_provider::remote::{TokioClock, block_on};
 use flr_recover::shown::for_terminal;
@@ -36,29 +36,35 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// The journal, if anything was ever written down.
-    pub(crate) fn open(remote: &Remote) -> Outcome<Option<Self>> {
+    pub(crate) fn open() -> Outcome<Option<Self>> {
         let folder = state_dir().map_err(|error| store_failure(&error))?;
         let store = SqliteStore::open_existing(&folder).map_err(|error| store_failure(&error))?;
-        let open = |store| Self::over(Arc::new(store), remote);
+        let open = |store| Self::over(Arc::new(store));
         store.map(open).transpose()
     }
 
     /// An empty one, for what is known by its tags alone.
-    pub(crate) fn empty(remote: &Remote) -> Outcome<Self> {
-        Self::over(Arc::new(MemoryStore::default()), remote)
+    pub(crate) fn empty() -> Outcome<Self> {
+        Self::over(Arc::new(MemoryStore::default()))
     }
 
-    fn over(store: Arc<dyn Store>, remote: &Remote) -> Outcome<Self> {
+    fn over(store: Arc<dyn Store>) -> Outcome<Self> {
         let processes = SystemProcesses::new()
             .map_err(|error| Failure::new(Exit::Failed, format!("/proc: {error}")))?;
         Ok(Self {
             store,
             processes: Arc::new(processes),
-            way: Way {
-                profile: remote.profile.clone(),
-                endpoint: remote.endpoint_url.clone(),
-            },
+            way: Way::default(),
         })
+    }
+
+    /// The same, reaching accounts as the user says where the journal says nothing.
+    pub(crate) fn taking(mut self, remote: &Remote) -> Self {
+        self.way = Way {
+            profile: remote.profile.clone(),
+            endpoint: remote.endpoint_url.clone(),
+        };
+        self
     }
 
     /// The way that the user named.
@@ -188,9 +194,33 @@ pub(crate) fn engine_failure(error: &Error) -> Failure {
     }
 }
 
+/// What sessions whose processes have ended did not delete.
+pub(crate) fn remains(sessions: &[String]) -> Outcome<Cleanup> {
+    let mut cleanup = Cleanup::default();
+    if sessions.is_empty() {
+        return Ok(cleanup);
+    }
+    let Some(journal) = Journal::open()? else {
+        return Ok(cleanup);
+    };
+    let mut open = journal.sessions()?;
+    open.retain(|session| sessions.contains(&session.id.to_string()));
+    for session in open {
+        for record in journal.records(session.id)? {
+            let item = Item::of(&record);
+            match (record.state, session.keep) {
+                (State::Gone, _) => {}
+                (_, true) => cleanup.kept.push((item, record.expires)),
+                (_, false) => cleanup.left.push((item, Why::Deadline(None))),
+            }
+        }
+    }
+    Ok(cleanup)
+}
+
 /// Runs `session`.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Session) -> Outcome {
-    let journal = Journal::open(&ctx.global.remote)?;
+    let journal = Journal::open()?.map(|journal| journal.taking(&ctx.global.remote));
     match (&args.action, journal) {
         (SessionAction::Ls, None) => Ok(Exit::Done),
         (SessionAction::Ls, Some(journal)) => list(ctx, &journal),
