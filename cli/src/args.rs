@@ -133,6 +133,13 @@ pub(crate) struct Remote {
     pub(crate) endpoint_url: Option<String>,
 }
 
+impl Remote {
+    /// Whether the user named no account and no place.
+    pub(crate) const fn is_default(&self) -> bool {
+        self.profile.is_none() && self.region.is_none() && self.endpoint_url.is_none()
+    }
+}
+
 /// How snapshots are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Access {

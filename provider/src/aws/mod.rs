@@ -48,6 +48,7 @@ pub mod volume;
 pub use catalog::AwsCatalog;
 pub use client::{Client, ClientSettings};
 pub use cloud::AwsCloud;
+pub use credentials::NO_CREDENTIALS;
 pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;
