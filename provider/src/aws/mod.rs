@@ -11,6 +11,7 @@
 //! | `text` | encoding, and messages without secrets |
 //! | [`ec2`] | what EC2 is asked, and its answers |
 //! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
+//! | [`policy`] | what of all this an account must allow |
 //! | [`volume`] | a point opened through temporary volumes |
 //! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 
@@ -25,6 +26,7 @@ mod endpoint;
 pub mod fault;
 mod http_adapter;
 pub mod instance;
+pub mod policy;
 mod sign;
 mod skew;
 mod text;
