@@ -2,6 +2,7 @@
 //!
 //! Help, manual pages and completions are all made from these definitions.
 
+use crate::args_config::{Config, Policy, Source};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -213,6 +214,12 @@ pub(crate) enum Command {
     Session(Session),
     /// Delete what was left behind.
     Gc(Gc),
+    /// Name providers, accounts and servers.
+    Source(Source),
+    /// Show the configuration.
+    Config(Config),
+    /// Print the permissions that are needed, as a policy.
+    Policy(Policy),
     /// Show the version and what can be read.
     Version,
     /// Write completions for a shell to standard output.

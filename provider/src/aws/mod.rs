@@ -11,6 +11,7 @@
 //! | `text` | encoding, and messages without secrets |
 //! | [`ec2`] | what EC2 is asked, and its answers |
 //! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
+//! | [`policy`] | what of all this an account must allow |
 //! | [`volume`] | a point opened through temporary volumes |
 //! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 //! | [`snapshot`] | an EBS snapshot as a store of chunks |
@@ -37,6 +38,7 @@ mod http_adapter;
 pub mod instance;
 mod listing;
 mod meter;
+pub mod policy;
 pub mod prices;
 mod sign;
 mod skew;
