@@ -40,7 +40,7 @@ pub mod snapshot;
 mod text;
 pub mod volume;
 
-pub use client::{Client, ClientSettings};
+pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;
