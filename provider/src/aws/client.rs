@@ -416,7 +416,7 @@ fn no_region() -> Error {
     }
 }
 
-fn http_client(url: &str) -> crate::Result<reqwest::Client> {
+pub(super) fn http_client(url: &str) -> crate::Result<reqwest::Client> {
     let url = Url::parse(url).map_err(|_| Error::Usage {
         what: format!("{url} is no URL"),
         hint: None,

@@ -26,7 +26,7 @@ const REGION_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
 
 /// Credentials, asked for when they are needed, and kept until they end.
-pub(super) struct CredentialSource {
+pub(crate) struct CredentialSource {
     profile: Option<String>,
     region: String,
     http: Adapter,
@@ -59,11 +59,22 @@ impl CredentialSource {
         }
     }
 
+    /// The same for a service that is not called through a [`Client`](super::Client).
+    ///
+    /// # Errors
+    /// TLS cannot be prepared.
+    pub(crate) fn alone(profile: Option<String>, region: String) -> crate::Result<Self> {
+        let metadata = std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok();
+        let http = super::client::http_client("https://amazonaws.com")?;
+        let http = Adapter::new(http, metadata.as_deref())?;
+        Ok(Self::new(profile, region, http))
+    }
+
     /// Credentials that are good at `now`.
     ///
     /// # Errors
     /// There are none, or whoever gives them out refuses or cannot be reached.
-    pub(super) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
+    pub(crate) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
         let mut state = self.state.lock().await;
         let left = |held: &Credentials| match held.expiry() {
             None => Duration::MAX,
@@ -107,7 +118,7 @@ impl CredentialSource {
     }
 
     /// Forgets credentials that the provider says have ended, and with them what was read from files.
-    pub(super) async fn forget(&self, ended: &Credentials) {
+    pub(crate) async fn forget(&self, ended: &Credentials) {
         let mut state = self.state.lock().await;
         let same = |held: &Credentials| {
             held.access_key_id() == ended.access_key_id()

@@ -43,5 +43,6 @@ pub mod volume;
 
 pub use client::{Client, ClientSettings};
 pub use cloud::AwsCloud;
+pub(crate) use credentials::CredentialSource;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;
