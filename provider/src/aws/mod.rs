@@ -47,8 +47,9 @@ mod text;
 pub mod volume;
 
 pub use catalog::AwsCatalog;
-pub use client::{Client, ClientSettings};
+pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;
+pub(crate) use credentials::CredentialSource;
 pub use credentials::NO_CREDENTIALS;
 pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
