@@ -19,8 +19,10 @@
 //! | `changed` | what two snapshots have in common |
 //! | [`catalog`] | points in time of what EC2 has |
 //! | `meter` | a bound on what reading may cost |
+//! | `access` | what an account may do |
 //! | [`prices`] | what calls cost |
 
+mod access;
 pub mod catalog;
 mod changed;
 pub mod client;
@@ -46,6 +48,7 @@ pub mod snapshot;
 mod text;
 pub mod volume;
 
+pub use access::{Look, check_access};
 pub use catalog::AwsCatalog;
 pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;
