@@ -153,7 +153,9 @@ fn an_interruption_ends_the_making_and_cleans_up() {
 fn what_can_be_known_before_anything_is_made_is_refused_before() {
     let stage = Stage::new();
     let refused = |what: &str| {
-        let said = stage.read().ended_with(1);
+        let mut command = stage.victim(&["use", "1", SNAPSHOT]);
+        let output = command.env("FLR_TEST_USUAL", "1").output();
+        let said = crate::stage::Said::of(&output.expect("a process")).ended_with(1);
         assert!(said.out.contains(what), "{}", said.out);
         assert_eq!(stage.fake.count("CreateVolume"), 0);
         assert!(!stage.path("here").exists(), "no journal was made");
