@@ -1,5 +1,6 @@
 //! Exit codes: the contract with scripts. One exhaustive table per kind of error.
 
+use flr_provider::aws::OVER_COST;
 use flr_provider::engine;
 use flr_provider::{Fault, FaultKind};
 use flr_recover::Error;
@@ -134,7 +135,10 @@ impl Exit {
     }
 
     /// The code for a call over the network that failed.
-    pub(crate) const fn of_fault(fault: &Fault) -> Self {
+    pub(crate) fn of_fault(fault: &Fault) -> Self {
+        if fault.is(OVER_COST) {
+            return Self::Cost;
+        }
         match fault.kind {
             FaultKind::Denied | FaultKind::Expired => Self::Denied,
             FaultKind::Quota | FaultKind::InUse => Self::Busy,

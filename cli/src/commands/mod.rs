@@ -2,14 +2,19 @@
 
 pub(crate) mod cat;
 pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod cost;
 pub(crate) mod cp;
+pub(crate) mod doctor;
 pub(crate) mod find;
 pub(crate) mod gc;
 pub(crate) mod hash;
 pub(crate) mod ls;
 pub(crate) mod mount;
 pub(crate) mod points;
+pub(crate) mod policy;
 pub(crate) mod session;
+pub(crate) mod source;
 pub(crate) mod stat;
 pub(crate) mod tree;
 pub(crate) mod version;

@@ -12,6 +12,7 @@ use crate::output::{Failure, Outcome, Output};
 use crate::remote::Remote;
 use base64::Engine;
 use flr_fs::{ChecksumPolicy, ReplayPolicy};
+use flr_provider::point::{Catalog, PointInfo};
 use flr_recover::address::{Address, Locator, Object, PointSpec};
 use flr_recover::shown::for_terminal;
 use flr_recover::{Error, OpenOptions, Point, Target, follow};
@@ -31,6 +32,8 @@ pub(crate) struct Opener<'a> {
     with: Vec<PathBuf>,
     options: OpenOptions,
     points: HashMap<(Object, Option<PointSpec>), Arc<Point>>,
+    /// What those of a provider are read from.
+    chosen: HashMap<(Object, Option<PointSpec>), (Arc<dyn Catalog>, PointInfo)>,
     noted: bool,
 }
 
@@ -88,6 +91,7 @@ impl<'a> Opener<'a> {
             with: global.with.clone(),
             options,
             points: HashMap::new(),
+            chosen: HashMap::new(),
             noted: false,
         }
     }
@@ -121,7 +125,7 @@ impl<'a> Opener<'a> {
             }
             return texts.iter().map(|text| Ok(self.parse(text)?)).collect();
         };
-        let object = Object::parse(from, &self.remote.source_names())
+        let object = Object::parse(from, &self.source_names()?)
             .map_err(|error| bad_address(from, &error))?;
         let at = self.global.at.as_ref().map(|text| {
             PointSpec::parse(text).map_err(|error| bad_address(OsStr::new(text), &error))
@@ -142,9 +146,14 @@ impl<'a> Opener<'a> {
         self.global.from.is_some()
     }
 
+    /// What addresses may begin with beside the providers' names.
+    fn source_names(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.remote.config()?.source_names())
+    }
+
     /// Reads one address.
     pub(crate) fn parse(&self, text: &OsStr) -> Result<Address, Failure> {
-        Address::parse(text, &self.remote.source_names()).map_err(|error| bad_address(text, &error))
+        Address::parse(text, &self.source_names()?).map_err(|error| bad_address(text, &error))
     }
 
     /// Follows an address to its node.

@@ -1,5 +1,6 @@
 //! Signed calls to AWS.
 
+pub use super::credentials::Keys;
 use super::credentials::{self, CredentialSource};
 use super::endpoint::{Endpoints, is_region};
 use super::fault as faults;
@@ -7,10 +8,10 @@ use super::http_adapter::Adapter;
 use super::sign::{Unsigned, sign};
 use super::skew::ProviderClock;
 use super::text::{form, tame};
-use super::transport;
 use crate::engine::UnixTime;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
+use crate::http::fault::{from_error, retry_after};
 use crate::remote::block_on;
 use aws_credential_types::Credentials;
 use bytes::{Bytes, BytesMut};
@@ -153,6 +154,18 @@ impl Client {
     /// # Errors
     /// There is no region, or an endpoint that must not be used.
     pub fn new(settings: &ClientSettings) -> crate::Result<Self> {
+        Self::build(settings, None)
+    }
+
+    /// A client with these credentials and no others.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_keys(settings: &ClientSettings, keys: Keys) -> crate::Result<Self> {
+        Self::build(settings, Some(keys))
+    }
+
+    fn build(settings: &ClientSettings, keys: Option<Keys>) -> crate::Result<Self> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let endpoints = Endpoints::new(settings, variable)?;
         let secure = http_client("https://amazonaws.com")?;
@@ -175,6 +188,10 @@ impl Client {
             });
         }
         let credentials = CredentialSource::new(settings.profile.clone(), region.clone(), adapter);
+        let credentials = match keys {
+            Some(keys) => credentials.with_keys(keys),
+            None => credentials,
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 settings: settings.clone(),
@@ -252,7 +269,7 @@ impl Client {
             .unwrap_or_else(|_| Bytes::new());
         let secrets = secrets(&request, &credentials);
         let mut fault = faults::fault(status, error_type, &body, &secrets);
-        fault.retry_after = transport::retry_after(&headers);
+        fault.retry_after = retry_after(&headers);
         let code = fault.code.as_deref().unwrap_or_default();
         if faults::is_signature(code) && clock.correct(&headers) {
             fault.kind = FaultKind::Expired;
@@ -307,7 +324,7 @@ impl Client {
         for (name, value) in signed {
             builder = builder.header(name, value);
         }
-        builder.send().await.map_err(transport::from_error)
+        builder.send().await.map_err(from_error)
     }
 
     /// A call to EC2: a form, answered with XML. `T` is what is within the outermost element.
@@ -416,12 +433,12 @@ fn no_region() -> Error {
     }
 }
 
-fn http_client(url: &str) -> crate::Result<reqwest::Client> {
+pub(super) fn http_client(url: &str) -> crate::Result<reqwest::Client> {
     let url = Url::parse(url).map_err(|_| Error::Usage {
         what: format!("{url} is no URL"),
         hint: None,
     })?;
-    transport::client(&url)
+    crate::http::client(&url)
 }
 
 fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
@@ -462,7 +479,7 @@ async fn read_body(mut sent: reqwest::Response, limit: usize) -> Result<Bytes, F
         .ok()
         .filter(|room| *room <= limit);
     let mut body = BytesMut::with_capacity(room.ok_or_else(too_long)?);
-    while let Some(piece) = sent.chunk().await.map_err(transport::from_error)? {
+    while let Some(piece) = sent.chunk().await.map_err(from_error)? {
         if body.len().saturating_add(piece.len()) > limit {
             return Err(too_long());
         }
