@@ -19,6 +19,7 @@
 //! | `gather`, `mailbox` | reads, and where they wait |
 //! | `hub`, `flights`, `pump`, `attempt`, `repeat` | what is asked of the store, when, and how often |
 //! | `streams`, `ahead` | what is fetched before it is asked for |
+//! | `disk`, `look` | the cache on disk, and when it is looked at |
 //! | `limiter`, `rate` | calls at once, and per second |
 //! | `budget`, `cache`, `geometry`, `map` | chunks in memory, and what is known of the others |
 //! | [`runtime`] | the one runtime; futures exist in this crate only |
@@ -29,11 +30,13 @@ mod budget;
 mod cache;
 pub mod cancel;
 pub mod chunked;
+mod disk;
 mod flights;
 mod gather;
 mod geometry;
 mod hub;
 mod limiter;
+mod look;
 mod mailbox;
 mod map;
 mod pump;

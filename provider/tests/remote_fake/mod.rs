@@ -39,7 +39,7 @@ pub struct Fake {
     pub holes: HashMap<u64, ()>,
     pub fetch_plan: Box<Plan>,
     pub map_plan: Box<Plan>,
-    pub cache_name: Option<String>,
+    pub cache_names: Vec<String>,
     pub fetches: Mutex<HashMap<u64, u32>>,
     pub fetch_calls: AtomicU64,
     pub map_calls: AtomicU64,
@@ -85,7 +85,7 @@ impl Fake {
             holes: HashMap::new(),
             fetch_plan: Box::new(|_, _| Act::Serve),
             map_plan: Box::new(|_, _| Act::Serve),
-            cache_name: None,
+            cache_names: Vec::new(),
             fetches: Mutex::default(),
             fetch_calls: AtomicU64::new(0),
             map_calls: AtomicU64::new(0),
@@ -227,9 +227,7 @@ impl ChunkStore for Fake {
     }
 
     fn cache_names(&self, _chunk: u64) -> BoxFuture<'_, Vec<String>> {
-        Box::pin(std::future::ready(
-            self.cache_name.iter().cloned().collect(),
-        ))
+        Box::pin(std::future::ready(self.cache_names.clone()))
     }
 }
 
