@@ -5,7 +5,6 @@
     clippy::as_conversions,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "tests compute with numbers of their own, spoil the files that they made, and fail by a panic"
 )]

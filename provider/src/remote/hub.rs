@@ -143,8 +143,9 @@ impl Hub {
             }
             // What calls have, and what readers are about to copy, comes back on its own.
             let settled = self.budget.used() <= state.cache.bytes();
-            let may_evict_unread = !ahead && settled;
-            if !state.cache.evict_read() && !(may_evict_unread && state.cache.evict_unread()) {
+            let evicted =
+                state.cache.evict_read() || (!ahead && settled && state.cache.evict_unread());
+            if !evicted {
                 return None;
             }
         }
