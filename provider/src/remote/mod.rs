@@ -22,12 +22,14 @@
 //! | `disk`, `look` | the cache on disk, and when it is looked at |
 //! | `limiter`, `rate` | calls at once, and per second |
 //! | `budget`, `cache`, `geometry`, `map` | chunks in memory, and what is known of the others |
+//! | `calls` | what is no chunk |
 //! | [`runtime`] | the one runtime; futures exist in this crate only |
 
 mod ahead;
 mod attempt;
 mod budget;
 mod cache;
+mod calls;
 pub mod cancel;
 pub mod chunked;
 mod disk;
@@ -35,6 +37,7 @@ mod flights;
 mod gather;
 mod geometry;
 mod hub;
+mod interrupt;
 mod limiter;
 mod look;
 mod mailbox;
@@ -48,10 +51,12 @@ pub mod stats;
 pub mod store;
 mod streams;
 
+pub use calls::retry_calls;
 pub use cancel::Cancel;
 pub use chunked::Chunked;
+pub use interrupt::cancelled_by;
 pub use runtime::{TokioClock, block_on};
-pub use settings::{DiskSettings, Rate, Settings};
+pub use settings::{DiskSettings, Rate, Settings, cache_dir};
 pub use stats::Stats;
 pub use store::{ChunkRun, ChunkState, ChunkStore};
 
