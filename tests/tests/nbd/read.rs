@@ -273,7 +273,10 @@ fn several_connections_where_the_server_can() {
         let delay = [logfile.as_str(), "delay-read=50ms"];
         let server = Server::nbdkit(&dir, &[&words[..], &delay, more].concat());
         let store = open(&server.uri(""));
-        same(&read_all(&store, 1).unwrap(), &pattern(40 << 20));
+        // One more is opened whenever all have much to do.
+        for _ in 0..4 {
+            same(&read_all(&store, 1).unwrap(), &pattern(40 << 20));
+        }
         let lines = std::fs::read_to_string(&log).unwrap();
         let connected = lines
             .lines()
@@ -282,6 +285,24 @@ fn several_connections_where_the_server_can() {
         assert!(lines.contains("Read"), "{lines}");
         assert_eq!(connected, expected, "{lines}");
     }
+}
+
+#[test]
+fn a_server_that_lets_in_few_keeps_nobody_waiting() {
+    if !require(&["qemu-nbd"]) {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("image");
+    std::fs::write(&file, pattern(40 << 20)).unwrap();
+    // It says that there may be several connections, and does not answer the third.
+    let server = Server::qemu(&dir, &["--shared=2", "--format=raw", text(&file)]);
+    let store = open(&server.uri(""));
+    let start = Instant::now();
+    for _ in 0..3 {
+        same(&read_all(&store, 1).unwrap(), &pattern(40 << 20));
+    }
+    assert!(start.elapsed() < options().timeout);
 }
 
 #[test]
