@@ -1,5 +1,6 @@
 //! Exit codes: the contract with scripts. One exhaustive table per kind of error.
 
+use flr_provider::aws::OVER_COST;
 use flr_provider::engine;
 use flr_provider::{Fault, FaultKind};
 use flr_recover::Error;
@@ -72,6 +73,7 @@ impl Exit {
     pub(crate) fn with_leftovers(self) -> Self {
         match self {
             Self::Done => Self::Leftover,
+            Self::Interrupted | Self::Terminated => self,
             _ => Self::PartialLeftover,
         }
     }
@@ -128,11 +130,15 @@ impl Exit {
             Error::Refused { .. } => Self::Unsupported,
             Error::Cost { .. } => Self::Cost,
             Error::Engine(error) => Self::of_engine(error),
+            Error::Leftover { error, .. } => Self::of_provider(error).with_leftovers(),
         }
     }
 
     /// The code for a call over the network that failed.
-    pub(crate) const fn of_fault(fault: &Fault) -> Self {
+    pub(crate) fn of_fault(fault: &Fault) -> Self {
+        if fault.is(OVER_COST) {
+            return Self::Cost;
+        }
         match fault.kind {
             FaultKind::Denied | FaultKind::Expired => Self::Denied,
             FaultKind::Quota | FaultKind::InUse => Self::Busy,

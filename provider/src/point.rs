@@ -6,6 +6,7 @@ use flr_fs::ByteSource;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A point in time of an object.
@@ -43,6 +44,22 @@ pub struct PointInfo {
     pub disks: Vec<DiskInfo>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+}
+
+impl PointInfo {
+    /// Whether it was taken whole. One that is not yet, or never will be, is no answer to `latest`.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let unfinished = [
+            "pending",
+            "error",
+            "failed",
+            "recoverable",
+            "recovering",
+            "deleting",
+        ];
+        !unfinished.contains(&self.state.as_str())
+    }
 }
 
 /// A disk of a point.
@@ -134,6 +151,8 @@ pub struct OpenHow {
     pub reason: Option<String>,
     /// More tags for what is made.
     pub tags: Vec<(String, String)>,
+    /// Raised by whoever wants this to end: making ends, reading fails, cleaning up goes on.
+    pub interrupt: Option<Arc<AtomicBool>>,
 }
 
 /// A disk that was opened.

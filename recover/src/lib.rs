@@ -2,12 +2,14 @@
 
 pub mod address;
 pub mod check;
+pub mod choose;
 pub mod copy;
 pub mod error;
 mod folders;
 pub mod fstab;
 pub mod guest;
 pub mod listing;
+pub mod origin;
 pub mod point;
 pub mod registry;
 pub mod shown;

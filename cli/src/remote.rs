@@ -1,0 +1,191 @@
+//! What commands share about providers: the configuration, what was made for a while, and its end.
+
+use crate::args::Global;
+use crate::commands::gc;
+use crate::configuration;
+use crate::exit::Exit;
+use crate::output::Failure;
+use crate::signals::Interrupt;
+use flr_provider::Error;
+use flr_provider::config::{Config, Values};
+use flr_provider::engine::Cleanup;
+use flr_provider::point::Held;
+use flr_provider::remote::{self, Cancel, DiskSettings, cancelled_by};
+use flr_recover::address::Object;
+use flr_recover::origin::{NamedSource, Settings};
+use jiff::tz::TimeZone;
+use std::cell::{OnceCell, RefCell};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What commands share about providers.
+pub(crate) struct Remote {
+    global: Global,
+    zone: TimeZone,
+    config: OnceCell<Config>,
+    held: RefCell<Vec<Box<dyn Held>>>,
+    interrupt: OnceCell<Interrupt>,
+    cancel: OnceCell<Cancel>,
+}
+
+impl Remote {
+    pub(crate) fn new(zone: TimeZone, global: Global) -> Self {
+        Self {
+            global,
+            zone,
+            config: OnceCell::new(),
+            held: RefCell::default(),
+            interrupt: OnceCell::new(),
+            cancel: OnceCell::new(),
+        }
+    }
+
+    /// The configuration, read when it is first needed.
+    pub(crate) fn config(&self) -> Result<&Config, Failure> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = configuration::load(&self.global)?;
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// The zone of days and of times without one.
+    pub(crate) const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// What holds for an object: its source's word, options and variables.
+    pub(crate) fn values(&self, object: &Object) -> Result<Values, Failure> {
+        let config = self.config()?;
+        let source = match object {
+            Object::Source { source, .. } => config.source(source),
+            Object::Local(_)
+            | Object::Cloud { .. }
+            | Object::Arn(_)
+            | Object::Provider { .. }
+            | Object::Url(_) => None,
+        };
+        Ok(config.effective(source))
+    }
+
+    /// What is said of where an object comes from, beside its address.
+    pub(crate) fn origin_settings(&self, object: &Object) -> Result<Settings, Failure> {
+        let values = self.values(object)?;
+        let source = match object {
+            Object::Source { source, .. } => self.config()?.source(source),
+            Object::Local(_)
+            | Object::Cloud { .. }
+            | Object::Arn(_)
+            | Object::Provider { .. }
+            | Object::Url(_) => None,
+        };
+        Ok(Settings {
+            profile: values.profile().map(str::to_owned),
+            region: values.region().map(str::to_owned),
+            endpoint_url: values.endpoint().map(str::to_owned),
+            live: self.global.live,
+            insecure: self.global.remote.insecure,
+            reading: self.reading(&values)?,
+            source: source.map(|source| NamedSource {
+                kind: source.kind,
+                values,
+            }),
+        })
+    }
+
+    /// How bytes beyond a network are read.
+    fn reading(&self, values: &Values) -> Result<remote::Settings, Failure> {
+        let mut settings = remote::Settings {
+            cancel: self.cancel()?,
+            ..remote::Settings::default()
+        };
+        if let Some(bytes) = values.cache_bytes() {
+            settings.cache_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        let disk_bytes = values.disk_cache_bytes().filter(|bytes| *bytes > 0);
+        settings.disk = match disk_bytes {
+            Some(bytes_max) => Some(DiskSettings {
+                folder: self.cache_dir(values)?,
+                bytes_max,
+            }),
+            None => None,
+        };
+        Ok(settings)
+    }
+
+    /// The folder of the disk cache.
+    fn cache_dir(&self, values: &Values) -> Result<PathBuf, Failure> {
+        if let Some(folder) = values.cache_dir() {
+            return Ok(folder.to_owned());
+        }
+        flr_provider::remote::cache_dir(&configuration::env).ok_or_else(|| {
+            Failure::new(Exit::Usage, "there is no home to keep a disk cache in")
+                .hint("set cache_dir or FLR_CACHE_DIR")
+        })
+    }
+
+    /// What a signal ends reads by.
+    fn cancel(&self) -> Result<Cancel, Failure> {
+        let flag = self.interrupt()?;
+        let cancel = self.cancel.get_or_init(|| cancelled_by(&flag));
+        Ok(cancel.clone())
+    }
+
+    /// The flag that SIGINT and SIGTERM raise; from the first call on they do nothing else.
+    pub(crate) fn interrupt(&self) -> Result<Arc<AtomicBool>, Failure> {
+        Ok(Arc::clone(&self.signals()?.flag))
+    }
+
+    /// The same with the signal that came.
+    pub(crate) fn signals(&self) -> Result<&Interrupt, Failure> {
+        if let Some(interrupt) = self.interrupt.get() {
+            return Ok(interrupt);
+        }
+        let installed = Interrupt::install()?;
+        Ok(self.interrupt.get_or_init(|| installed))
+    }
+
+    /// The signal that came, if one did.
+    pub(crate) fn signal(&self) -> Option<Exit> {
+        self.interrupt.get().and_then(Interrupt::signal)
+    }
+
+    /// From here on a signal is for somebody else, such as a mount that is served.
+    pub(crate) fn disarm(&self) {
+        if let Some(interrupt) = self.interrupt.get() {
+            interrupt.disarm();
+        }
+    }
+
+    /// The sessions of what was made.
+    pub(crate) fn sessions(&self) -> Vec<String> {
+        let held = self.held.borrow();
+        held.iter().map(|held| held.session()).collect()
+    }
+
+    /// Takes over what was made for a point: it is deleted by [`close`](Self::close).
+    pub(crate) fn hold(&self, held: Box<dyn Held>) {
+        self.held.borrow_mut().push(held);
+    }
+
+    /// Deletes what was made, once nothing reads it any more. `None`: nothing was made.
+    pub(crate) fn close(&self) -> Option<Cleanup> {
+        let held = std::mem::take(&mut *self.held.borrow_mut());
+        let mut all = None::<Cleanup>;
+        for held in held.iter().rev() {
+            all.get_or_insert_default().add(held.close());
+        }
+        all
+    }
+}
+
+/// A failure of a provider in words. `what` was asked for.
+pub(crate) fn failure_of(what: &str, error: &Error) -> Failure {
+    let mut failure = Failure::new(Exit::of_provider(error), format!("{what}: {error}"));
+    failure.hint = error.hint().map(std::borrow::Cow::into_owned);
+    if let Error::Leftover { cleanup, .. } = error {
+        failure.resources = gc::resources(cleanup);
+    }
+    failure
+}
