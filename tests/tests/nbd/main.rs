@@ -5,6 +5,7 @@
     reason = "tests make the files that are served"
 )]
 
+mod chunked;
 mod faults;
 mod harness;
 mod hostile;
