@@ -2,8 +2,8 @@
 
 use super::http_adapter::Adapter;
 use super::text::tame;
-use super::transport::reasons;
 use crate::fault::{Fault, FaultKind};
+use crate::http::fault::reasons;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -23,7 +23,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(60);
 const REGION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The code of the fault that there are no credentials.
-pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
+pub const NO_CREDENTIALS: &str = "NoCredentials";
 
 /// Credentials, asked for when they are needed, and kept until they end.
 pub(crate) struct CredentialSource {

@@ -20,17 +20,20 @@
 //! | `hub`, `flights`, `pump`, `attempt`, `repeat` | what is asked of the store, when, and how often |
 //! | `limiter`, `rate` | calls at once, and per second |
 //! | `budget`, `cache`, `geometry`, `map` | chunks in memory, and what is known of the others |
+//! | `calls` | what is no chunk |
 //! | [`runtime`] | the one runtime; futures exist in this crate only |
 
 mod attempt;
 mod budget;
 mod cache;
+mod calls;
 pub mod cancel;
 pub mod chunked;
 mod flights;
 mod gather;
 mod geometry;
 mod hub;
+mod interrupt;
 mod limiter;
 mod mailbox;
 mod map;
@@ -42,10 +45,12 @@ pub mod settings;
 pub mod stats;
 pub mod store;
 
+pub use calls::retry_calls;
 pub use cancel::Cancel;
 pub use chunked::Chunked;
+pub use interrupt::cancelled_by;
 pub use runtime::{TokioClock, block_on};
-pub use settings::{DiskSettings, Rate, Settings};
+pub use settings::{DiskSettings, Rate, Settings, cache_dir};
 pub use stats::Stats;
 pub use store::{ChunkRun, ChunkState, ChunkStore};
 

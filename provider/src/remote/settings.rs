@@ -70,3 +70,20 @@ impl Default for Settings {
         }
     }
 }
+
+/// Where the disk cache is if nobody says otherwise: `$XDG_CACHE_HOME/flr`, for root without that
+/// `/var/cache/flr`. `None` if there is no home either.
+#[must_use]
+pub fn cache_dir(env: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
+    let absolute = |name| {
+        let path = env(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    if let Some(base) = absolute("XDG_CACHE_HOME") {
+        return Some(base.join("flr"));
+    }
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/cache/flr"));
+    }
+    absolute("HOME").map(|home| home.join(".cache/flr"))
+}
