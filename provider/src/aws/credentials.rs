@@ -25,8 +25,29 @@ const REGION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The code of the fault that there are no credentials.
 pub const NO_CREDENTIALS: &str = "NoCredentials";
 
+/// Credentials that somebody already has.
+#[derive(Clone)]
+pub struct Keys {
+    /// `AKIA…`, or `ASIA…` with a token.
+    pub id: String,
+    /// The secret.
+    pub secret: String,
+    /// The token of a session.
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Credentials, asked for when they are needed, and kept until they end.
 pub(crate) struct CredentialSource {
+    /// Not asked for, and kept for ever.
+    given: Option<Credentials>,
     profile: Option<String>,
     region: String,
     http: Adapter,
@@ -52,10 +73,20 @@ impl CredentialSource {
     /// Credentials of a profile, or of whatever the environment says.
     pub(super) fn new(profile: Option<String>, region: String, http: Adapter) -> Self {
         Self {
+            given: None,
             profile,
             region,
             http,
             state: Mutex::default(),
+        }
+    }
+
+    /// The same, but for these. Nothing else is asked.
+    pub(crate) fn with_keys(self, keys: Keys) -> Self {
+        let given = Credentials::new(keys.id, keys.secret, keys.token, None, "given");
+        Self {
+            given: Some(given),
+            ..self
         }
     }
 
@@ -75,6 +106,9 @@ impl CredentialSource {
     /// # Errors
     /// There are none, or whoever gives them out refuses or cannot be reached.
     pub(crate) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
         let mut state = self.state.lock().await;
         let left = |held: &Credentials| match held.expiry() {
             None => Duration::MAX,

@@ -20,10 +20,6 @@
 //! | [`catalog`] | points in time of what EC2 has |
 //! | `meter` | a bound on what reading may cost |
 //! | [`prices`] | what calls cost |
-//! | [`ec2`] | what EC2 is asked, and its answers |
-//! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
-//! | [`volume`] | a point opened through temporary volumes |
-//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 
 pub mod catalog;
 mod changed;
@@ -51,7 +47,7 @@ mod text;
 pub mod volume;
 
 pub use catalog::AwsCatalog;
-pub use client::{Client, ClientSettings};
+pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;
 pub(crate) use credentials::CredentialSource;
 pub use credentials::NO_CREDENTIALS;
