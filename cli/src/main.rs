@@ -1,8 +1,10 @@
 //! The `flr` command: parses, calls, prints. Everything it knows is in the crates below it.
 
 mod args;
+mod args_config;
 mod color;
 mod commands;
+mod configuration;
 mod ending;
 mod exit;
 mod hash;
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     let mut ctx = Context {
         global: &cli.global,
         out,
-        remote: Rc::new(Remote::new(zone.clone())),
+        remote: Rc::new(Remote::new(zone.clone(), cli.global.clone())),
         zone,
         tally: Tally::default(),
         totals: serde_json::Map::new(),
@@ -128,6 +130,9 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Umount(args) => commands::mount::umount(ctx, args),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Gc(args) => commands::gc::run(ctx, args),
+        Command::Source(args) => commands::source::run(ctx, args),
+        Command::Config(args) => commands::config::run(ctx, args),
+        Command::Policy(args) => commands::policy::run(ctx, args),
         Command::Version => commands::version::version(ctx),
         Command::Completion { shell } => commands::version::completion(ctx, *shell),
         Command::Man { dir } => commands::version::man(dir),

@@ -280,7 +280,7 @@ impl Client {
             .unwrap_or_else(|_| Bytes::new());
         let secrets = secrets(&request, &credentials);
         let mut fault = faults::fault(status, error_type, &body, &secrets);
-        fault.retry_after = retry_after(&headers, clock.now());
+        fault.retry_after = retry_after(&headers);
         let code = fault.code.as_deref().unwrap_or_default();
         if faults::is_signature(code) && clock.correct(&headers) {
             fault.kind = FaultKind::Expired;
@@ -445,7 +445,7 @@ fn no_region() -> Error {
     }
 }
 
-fn http_client(url: &str) -> crate::Result<reqwest::Client> {
+pub(super) fn http_client(url: &str) -> crate::Result<reqwest::Client> {
     let url = Url::parse(url).map_err(|_| Error::Usage {
         what: format!("{url} is no URL"),
         hint: None,

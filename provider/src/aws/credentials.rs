@@ -25,7 +25,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(60);
 const REGION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The code of the fault that there are no credentials.
-pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
+pub const NO_CREDENTIALS: &str = "NoCredentials";
 
 /// Credentials that somebody already has.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl fmt::Debug for Keys {
 }
 
 /// Credentials, asked for when they are needed, and kept until they end.
-pub(super) struct CredentialSource {
+pub(crate) struct CredentialSource {
     /// Not asked for, and kept for ever.
     given: Option<Credentials>,
     profile: Option<String>,
@@ -84,7 +84,7 @@ impl CredentialSource {
     }
 
     /// The same, but for these. Nothing else is asked.
-    pub(super) fn with_keys(self, keys: Keys) -> Self {
+    pub(crate) fn with_keys(self, keys: Keys) -> Self {
         let given = Credentials::new(keys.id, keys.secret, keys.token, None, "given");
         Self {
             given: Some(given),
@@ -92,11 +92,22 @@ impl CredentialSource {
         }
     }
 
+    /// The same for a service that is not called through a [`Client`](super::Client).
+    ///
+    /// # Errors
+    /// TLS cannot be prepared.
+    pub(crate) fn alone(profile: Option<String>, region: String) -> crate::Result<Self> {
+        let metadata = std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok();
+        let http = super::client::http_client("https://amazonaws.com")?;
+        let http = Adapter::new(http, metadata.as_deref())?;
+        Ok(Self::new(profile, region, http))
+    }
+
     /// Credentials that are good at `now`.
     ///
     /// # Errors
     /// There are none, or whoever gives them out refuses or cannot be reached.
-    pub(super) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
+    pub(crate) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
         if let Some(given) = &self.given {
             return Ok(given.clone());
         }
@@ -159,7 +170,7 @@ impl CredentialSource {
     }
 
     /// Forgets credentials that the provider says have ended, and with them what was read from files.
-    pub(super) async fn forget(&self, ended: &Credentials) {
+    pub(crate) async fn forget(&self, ended: &Credentials) {
         let mut state = self.state.lock().await;
         let same = |held: &Credentials| {
             held.access_key_id() == ended.access_key_id()

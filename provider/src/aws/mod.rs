@@ -9,15 +9,19 @@
 //! | `sign`, `skew` | signatures, and the time to sign with |
 //! | [`fault`] | what AWS says when it refuses, sorted by its effect |
 //! | `text` | encoding, and messages without secrets |
+//! | [`ec2`] | what EC2 is asked, and its answers |
+//! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
+//! | [`policy`] | what of all this an account must allow |
+//! | [`volume`] | a point opened through temporary volumes |
+//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 //! | [`snapshot`] | an EBS snapshot as a store of chunks |
 //! | `ebs`, `listing`, `coverage` | calls, pages, and what is known from them |
 //! | `changed` | what two snapshots have in common |
+//! | [`catalog`] | points in time of what EC2 has |
+//! | `meter` | a bound on what reading may cost |
 //! | [`prices`] | what calls cost |
-//! | [`ec2`] | what EC2 is asked, and its answers |
-//! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
-//! | [`volume`] | a point opened through temporary volumes |
-//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 
+pub mod catalog;
 mod changed;
 pub mod client;
 pub mod cloud;
@@ -33,6 +37,8 @@ pub mod fault;
 mod http_adapter;
 pub mod instance;
 mod listing;
+mod meter;
+pub mod policy;
 pub mod prices;
 mod sign;
 mod skew;
@@ -40,7 +46,11 @@ pub mod snapshot;
 mod text;
 pub mod volume;
 
+pub use catalog::AwsCatalog;
 pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;
+pub(crate) use credentials::CredentialSource;
+pub use credentials::NO_CREDENTIALS;
+pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;
