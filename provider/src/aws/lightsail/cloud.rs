@@ -1,0 +1,228 @@
+//! Lightsail as the clone engine sees it.
+//!
+//! | kind | made by | what makes a repetition harmless | identity |
+//! |---|---|---|---|
+//! | `lightsail-instance-snapshot`, `lightsail-disk-snapshot` | CopySnapshot | the name | the name |
+//! | `lightsail-export` | ExportSnapshot | nothing | the record, by the name of the copy |
+//! | `lightsail-exported` | the export; "making" it means to tag it | tags are set, not added | ids in the journal, tags |
+
+use super::export::{self, Known, Looker};
+use super::made::{self, EXPORT_TAG, Made};
+use super::names::{self, ExportId};
+use super::{api, copies, ec2};
+use crate::aws::Client;
+use crate::engine::{
+    Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
+    TagCall, Tags,
+};
+use crate::fault::{Fault, FaultKind};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The provider's name, in the journal and in addresses.
+pub const PROVIDER: &str = "lightsail";
+
+/// An account's Lightsail in one region.
+#[derive(Debug)]
+pub struct LightsailCloud {
+    client: Client,
+    known: Known,
+    window: Duration,
+}
+
+impl LightsailCloud {
+    /// What the engine makes exports with. `window` is how long reads may lag behind writes.
+    #[must_use]
+    pub fn new(client: Client, window: Duration) -> Self {
+        Self {
+            client,
+            known: Known::default(),
+            window,
+        }
+    }
+
+    pub(super) const fn looker(&self) -> Looker<'_> {
+        Looker {
+            client: &self.client,
+            known: &self.known,
+            window: self.window,
+        }
+    }
+
+    async fn make(&self, call: CreateCall<'_>) -> Result<String, Fault> {
+        let record = call.record();
+        let pairs = call.tags().iter().cloned();
+        let tags: BTreeMap<_, _> = pairs.map(|(key, value)| (key.to_owned(), value)).collect();
+        let tags = Tags::read(&tags).ok_or_else(|| refused("the tags are not whole"))?;
+        match record.kind.as_str() {
+            kind @ (copies::INSTANCE | copies::DISK) => {
+                copies::create(&self.client, kind, &record.parameters, &tags).await
+            }
+            export::KIND => {
+                let source = call.inputs().first().filter(|name| **name == record.parent);
+                let source = source.ok_or_else(|| refused("an export is of a copy"))?;
+                api::export_snapshot(&self.client, source).await?;
+                Ok(export::id(record.op, source).to_string())
+            }
+            made::KIND => {
+                let made = made_of(&record.parameters)?;
+                let tags = export::tags_of_made(&tags, &record.parent);
+                ec2::create_tags(&self.client, &made.ids(), &tags).await?;
+                Ok(made.to_string())
+            }
+            kind => Err(unknown(kind)),
+        }
+    }
+
+    async fn seen(&self, kind: &str, id: &str) -> Result<Option<Seen>, Fault> {
+        match kind {
+            copies::INSTANCE | copies::DISK => {
+                let copies = copies::all(&self.client, kind).await?;
+                Ok(copies.into_iter().find(|copy| copy.id == id))
+            }
+            export::KIND => self.looker().seen(&export_of(id)?).await,
+            made::KIND => made_of(id)?.seen(&self.client).await,
+            kind => Err(unknown(kind)),
+        }
+    }
+
+    async fn of_operation(&self, kind: &str, op: OpId) -> Result<Vec<Seen>, Fault> {
+        let mut found = match kind {
+            copies::INSTANCE | copies::DISK => {
+                return copies::of_operation(&self.client, kind, op).await;
+            }
+            export::KIND => self.looker().untagged().await?,
+            made::KIND => made::tagged(&self.client, "flr:op", Some(&op.to_string())).await?,
+            kind => return Err(unknown(kind)),
+        };
+        found.retain(|seen| Tags::read(&seen.tags).is_some_and(|tags| tags.op == op));
+        Ok(found)
+    }
+
+    async fn of_record(&self, record: &Record) -> Result<Vec<Seen>, Fault> {
+        let seen = match record.kind.as_str() {
+            export::KIND if names::tags_of(&record.parent).is_some() => {
+                let id = export::id(record.op, &record.parent);
+                self.looker().seen(&id).await?
+            }
+            made::KIND => made_of(&record.parameters)?.seen(&self.client).await?,
+            kind => return self.of_operation(kind, record.op).await,
+        };
+        Ok(seen.into_iter().collect())
+    }
+
+    /// What was made goes before what it was made from.
+    async fn everything(&self) -> Result<Vec<Seen>, Fault> {
+        let mut all = made::tagged(&self.client, EXPORT_TAG, None).await?;
+        all.extend(self.looker().untagged().await?);
+        for kind in [copies::INSTANCE, copies::DISK] {
+            all.extend(copies::all(&self.client, kind).await?);
+        }
+        Ok(all)
+    }
+
+    async fn retag(&self, call: TagCall<'_>) -> Result<(), Fault> {
+        let (id, tags) = (call.id(), call.tags());
+        match call.kind() {
+            copies::INSTANCE | copies::DISK => api::tag_resource(&self.client, id, tags).await,
+            export::KIND => self.looker().tag(&export_of(id)?, tags).await,
+            made::KIND => ec2::create_tags(&self.client, &made_of(id)?.ids(), tags).await,
+            kind => Err(unknown(kind)),
+        }
+    }
+
+    async fn remove(&self, call: DeleteCall<'_>) -> Result<(), Fault> {
+        match call.kind() {
+            kind @ (copies::INSTANCE | copies::DISK) => {
+                copies::delete(&self.client, kind, call.id()).await
+            }
+            export::KIND => self.looker().delete(&export_of(call.id())?).await,
+            made::KIND => made_of(call.id())?.delete(&self.client).await,
+            kind => Err(unknown(kind)),
+        }
+    }
+}
+
+fn refused(message: &str) -> Fault {
+    Fault::new(FaultKind::Refused, message)
+}
+
+fn unknown(kind: &str) -> Fault {
+    refused(&format!("Lightsail makes no {kind}"))
+}
+
+fn made_of(id: &str) -> Result<Made, Fault> {
+    Made::parse(id).ok_or_else(|| made::no_id(id))
+}
+
+fn export_of(id: &str) -> Result<ExportId, Fault> {
+    ExportId::parse(id).ok_or_else(|| refused(&format!("{id} is no export")))
+}
+
+impl Cloud for LightsailCloud {
+    fn provider(&self) -> &str {
+        PROVIDER
+    }
+
+    fn region(&self) -> &str {
+        self.client.region()
+    }
+
+    fn kind(&self, kind: &str) -> Kind {
+        let (repeat, consistent) = match kind {
+            // It was seen before it was planned: that it does not show does not mean "not yet".
+            made::KIND => (Repeat::Token, true),
+            copies::INSTANCE | copies::DISK => (Repeat::Name, false),
+            _ => (Repeat::Nothing, false),
+        };
+        Kind {
+            repeat,
+            consistent,
+            taggable: true,
+        }
+    }
+
+    fn identity(&self) -> Answer<'_, Identity> {
+        Box::pin(async {
+            let account = self.client.account().await?;
+            let time = self.client.time();
+            Ok(Identity { account, time })
+        })
+    }
+
+    fn create<'a>(&'a self, call: CreateCall<'a>) -> Answer<'a, String> {
+        Box::pin(self.make(call))
+    }
+
+    fn describe<'a>(&'a self, kind: &'a str, id: &'a str) -> Answer<'a, Option<Seen>> {
+        Box::pin(self.seen(kind, id))
+    }
+
+    fn find<'a>(&'a self, kind: &'a str, op: OpId) -> Answer<'a, Vec<Seen>> {
+        Box::pin(self.of_operation(kind, op))
+    }
+
+    fn find_by_record<'a>(&'a self, record: &'a Record) -> Answer<'a, Vec<Seen>> {
+        Box::pin(self.of_record(record))
+    }
+
+    fn list(&self) -> Answer<'_, Vec<Seen>> {
+        Box::pin(self.everything())
+    }
+
+    fn attach<'a>(&'a self, _: AttachCall<'a>) -> Answer<'a, ()> {
+        Box::pin(async { Err(refused("nothing of Lightsail is attached")) })
+    }
+
+    fn detach<'a>(&'a self, _: AttachCall<'a>) -> Answer<'a, ()> {
+        Box::pin(async { Err(refused("nothing of Lightsail is attached")) })
+    }
+
+    fn tag<'a>(&'a self, call: TagCall<'a>) -> Answer<'a, ()> {
+        Box::pin(self.retag(call))
+    }
+
+    fn delete<'a>(&'a self, call: DeleteCall<'a>) -> Answer<'a, ()> {
+        Box::pin(self.remove(call))
+    }
+}

@@ -1,0 +1,264 @@
+//! An export: Lightsail makes an image and snapshots in EC2 of one of its snapshots. The call takes no
+//! token, no name and no tags, and what it makes carries none. What it leaves is a record, for ever, with the
+//! name of the snapshot and the id of what was made.
+//!
+//! So the snapshot is always a copy of ours, with a name that nobody else has ([`names`](super::names)): every
+//! record of that name is of our call, however often it was delivered, and whoever else exports the
+//! snapshot that the copy is of. The operation's tags are those of the copy.
+//!
+//! What a crash leaves, and how it is found:
+//!
+//! | killed | what there is | found by |
+//! |---|---|---|
+//! | before the copy has tags | a copy | its name |
+//! | while it is exported | a copy, a record that is `Started` | the record; it is waited for, for it cannot be stopped |
+//! | before what was made is tagged | an image and snapshots without tags | the record, then the image |
+//! | behind that | the same with tags | the journal, which has the ids; their tags |
+//! | while it is deleted | some of the snapshots | the same |
+
+use super::api::{self, ExportRecord};
+use super::made::{self, EXPORT_TAG, Found, Made};
+use super::names::{self, ExportId};
+use super::{copies, ec2};
+use crate::aws::Client;
+use crate::aws::ec2::{Query, describe_snapshots};
+use crate::engine::{Attachment, OpId, Phase, Seen, Tags, tags};
+use crate::fault::{Fault, FaultKind};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Its kind in the journal.
+pub(super) const KIND: &str = "lightsail-export";
+
+/// Images and snapshots that this process has seen: once they do not show any more, they are gone.
+pub(super) type Known = Mutex<BTreeSet<String>>;
+
+/// What the records and EC2 say of the exports of one snapshot.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exports {
+    /// One is being made.
+    pub(super) running: bool,
+    /// How many have failed.
+    pub(super) failed: usize,
+    /// What was made does not show, and may be too new to.
+    unseen: bool,
+    /// What was made and is there, one for each record.
+    pub(super) found: Vec<Found>,
+    /// Snapshots that carry the tag: those of an image that is gone too.
+    tagged: BTreeSet<String>,
+}
+
+impl Exports {
+    fn is_empty(&self) -> bool {
+        !self.running && !self.unseen && self.found.is_empty() && self.tagged.is_empty()
+    }
+
+    fn phase(&self) -> Phase {
+        match self.running || self.unseen {
+            true => Phase::Pending,
+            false => Phase::Ready,
+        }
+    }
+}
+
+/// What an export is looked at with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looker<'a> {
+    pub(super) client: &'a Client,
+    pub(super) known: &'a Known,
+    /// How long reads may lag behind.
+    pub(super) window: Duration,
+}
+
+impl Looker<'_> {
+    /// The exports of a snapshot.
+    pub(super) async fn look(&self, source: &str) -> Result<Exports, Fault> {
+        let mut exports = Exports::default();
+        let mut absent = false;
+        for record in api::export_records(self.client).await? {
+            if record.source_info.name != source {
+                continue;
+            }
+            exports.running |= record.state == "Started";
+            exports.failed = exports.failed.saturating_add((record.state == "Failed").into());
+            if let Some(id) = destination(&record)? {
+                let found = self.made_by(id).await?;
+                absent |= found.is_empty() && !self.known().contains(id);
+                exports.found.extend((!found.is_empty()).then_some(found));
+            }
+        }
+        let query = Query::filter(format!("tag:{EXPORT_TAG}"), source);
+        let tagged = describe_snapshots(self.client, &query).await?.into_iter();
+        exports.tagged = tagged.map(|snapshot| snapshot.snapshot_id).collect();
+        exports.unseen = absent && self.ended_lately().await?;
+        Ok(exports)
+    }
+
+    async fn made_by(&self, id: &str) -> Result<Found, Fault> {
+        let mut found = Found::default();
+        if made::is_id(id, "snap-") {
+            found.snapshots.extend(ec2::snapshot(self.client, id).await?);
+        } else if let Some(image) = ec2::image(self.client, id).await? {
+            let made = Made::of_image(&image).ok_or_else(|| made::no_id(id))?;
+            found = made.look(self.client).await?;
+            found.image = Some(image);
+        }
+        if !found.is_empty() {
+            self.known().insert(id.to_owned());
+        }
+        Ok(found)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether any export ended so short a time ago that EC2 may not show yet what it made.
+    async fn ended_lately(&self) -> Result<bool, Fault> {
+        let operations = api::operations(self.client).await?;
+        let Some(now) = self.client.time() else {
+            return Ok(true);
+        };
+        let lately = |operation: &api::Operation| {
+            let changed = operation.status_changed_at;
+            let recent = changed.is_none_or(|changed| changed.plus(self.window) >= now);
+            operation.operation_type == "ExportSnapshot" && recent
+        };
+        Ok(operations.iter().any(lately))
+    }
+
+    /// As the engine sees it, under the operation of `id`.
+    pub(super) async fn seen(&self, id: &ExportId) -> Result<Option<Seen>, Fault> {
+        let exports = self.look(&id.source).await?;
+        if exports.is_empty() {
+            return Ok(None);
+        }
+        let tags = copies::tags(self.client, &id.source).await?;
+        Ok(tags.map(|tags| seen(id, exports.phase(), tags)))
+    }
+
+    /// One step towards the end of all that was exported from a snapshot. Each step can be repeated, and
+    /// what was begun is found again: snapshots are tagged, and seen to be, before their image goes.
+    pub(super) async fn delete(&self, id: &ExportId) -> Result<(), Fault> {
+        let source = &id.source;
+        let tags = names::tags_of(source);
+        let tags = tags.ok_or_else(|| no_name(source))?;
+        let exports = self.look(source).await?;
+        if exports.running || exports.unseen {
+            let message = format!("the export of {source} has not ended yet");
+            return Err(Fault::new(FaultKind::InUse, message));
+        }
+        let mut snapshots = exports.tagged.clone();
+        for found in &exports.found {
+            let Some(image) = &found.image else {
+                let ids = found.snapshots.iter();
+                snapshots.extend(ids.map(|snapshot| snapshot.snapshot_id.clone()));
+                continue;
+            };
+            let made = Made::of_image(image).ok_or_else(|| made::no_id(&image.image_id))?;
+            if made.snapshots.iter().any(|id| !exports.tagged.contains(id)) {
+                let tags = tags_of_made(&Tags { op: id.op, ..tags.clone() }, source);
+                ec2::create_tags(self.client, &made.ids(), &tags).await?;
+                let message = format!("the tags of the snapshots of {} do not show", image.image_id);
+                return Err(Fault::new(FaultKind::InUse, message));
+            }
+            ec2::deregister_image(self.client, &image.image_id).await?;
+        }
+        let mut last = Ok(());
+        for snapshot in &snapshots {
+            if let Err(fault) = ec2::delete_snapshot(self.client, snapshot).await {
+                last = Err(fault);
+            }
+        }
+        last
+    }
+
+    /// Sets tags: on the copy, whose tags are those of the export.
+    pub(super) async fn tag(
+        &self,
+        id: &ExportId,
+        tags: &[(&'static str, String)],
+    ) -> Result<(), Fault> {
+        api::tag_resource(self.client, &id.source, tags).await
+    }
+
+    /// All exports of snapshots of ours of which something is there that has no tags: they are known by
+    /// the record alone.
+    pub(super) async fn untagged(&self) -> Result<Vec<Seen>, Fault> {
+        let records = api::export_records(self.client).await?;
+        let ours = |record: &&ExportRecord| names::tags_of(&record.source_info.name).is_some();
+        let ours: Vec<_> = records.iter().filter(ours).collect();
+        let (mut images, mut snapshots) = (Vec::new(), Vec::new());
+        for id in ours.iter().filter_map(|record| destination(record).transpose()) {
+            match made::is_id(id?, "snap-") {
+                true => snapshots.push(id?.to_owned()),
+                false => images.push(id?.to_owned()),
+            }
+        }
+        let images = ec2::images_of(self.client, &images).await?.into_iter();
+        let images = images.map(|image| (image.image_id, image.tag_set));
+        let snapshots = ec2::snapshots_of(self.client, &snapshots).await?.into_iter();
+        let snapshots = snapshots.map(|snapshot| (snapshot.snapshot_id, snapshot.tag_set));
+        let untagged = images.chain(snapshots).filter(|(_, tags)| !tags.contains_key(tags::OP));
+        let untagged: BTreeSet<_> = untagged.map(|(id, _)| id).collect();
+        let mut sources = BTreeSet::new();
+        for record in ours {
+            let made = destination(record)?.is_some_and(|id| untagged.contains(id));
+            if made || record.state == "Started" {
+                sources.insert(record.source_info.name.clone());
+            }
+        }
+        self.seen_of(sources).await
+    }
+
+    async fn seen_of(&self, sources: BTreeSet<String>) -> Result<Vec<Seen>, Fault> {
+        let mut all = Vec::new();
+        for source in sources {
+            if let Some(tags) = copies::tags(self.client, &source).await? {
+                let op = tags.op;
+                all.push(seen(&ExportId { op, source }, Phase::Ready, tags));
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The tags of what was made: those of the operation, and the name of what was exported.
+pub(super) fn tags_of_made(tags: &Tags, source: &str) -> Vec<(&'static str, String)> {
+    let mut pairs = tags.pairs();
+    pairs.push((EXPORT_TAG, source.to_owned()));
+    pairs
+}
+
+/// The id of an export, as its call gives it.
+pub(super) fn id(op: OpId, source: &str) -> ExportId {
+    let source = source.to_owned();
+    ExportId { op, source }
+}
+
+fn seen(id: &ExportId, phase: Phase, tags: Tags) -> Seen {
+    let tags = Tags { op: id.op, ..tags };
+    let pairs = tags.pairs().into_iter();
+    Seen {
+        kind: KIND.to_owned(),
+        id: id.to_string(),
+        phase,
+        attachment: Attachment::Free,
+        tags: pairs.map(|(key, value)| (key.to_owned(), value)).collect(),
+    }
+}
+
+/// The id of what a record says was made, if it says so.
+fn destination(record: &ExportRecord) -> Result<Option<&str>, Fault> {
+    let id = record.destination_info.as_ref().map(|made| made.id.as_str());
+    match id.filter(|id| !id.is_empty()) {
+        None => Ok(None),
+        Some(id) if made::is_id(id, "ami-") || made::is_id(id, "snap-") => Ok(Some(id)),
+        Some(id) => Err(made::no_id(id)),
+    }
+}
+
+fn no_name(source: &str) -> Fault {
+    Fault::new(FaultKind::Refused, format!("{source} has no name of ours"))
+}
