@@ -4,7 +4,9 @@
 //! | module | |
 //! |---|---|
 //! | [`client`] | signed calls |
+//! | [`ec2`] | what EC2 is asked, and its answers |
 
 pub mod client;
+pub mod ec2;
 
 pub use client::{Client, ClientSettings};
