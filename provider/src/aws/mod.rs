@@ -5,8 +5,10 @@
 //! |---|---|
 //! | [`client`] | signed calls |
 //! | [`ec2`] | what EC2 is asked, and its answers |
+//! | [`lightsail`] | points of Lightsail, through an export |
 
 pub mod client;
 pub mod ec2;
+pub mod lightsail;
 
 pub use client::{Client, ClientSettings};

@@ -9,14 +9,19 @@
 use super::export::{self, Known, Looker};
 use super::made::{self, EXPORT_TAG, Made};
 use super::names::{self, ExportId};
+use super::parameters::Parameters;
 use super::{api, copies, ec2};
-use crate::aws::Client;
+use crate::aws::cloud::{AwsCloud, way};
+use crate::aws::{Client, ClientSettings};
+use crate::clouds::Way;
 use crate::engine::{
     Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
     TagCall, Tags,
 };
 use crate::fault::{Fault, FaultKind};
+use crate::held;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The provider's name, in the journal and in addresses.
@@ -26,6 +31,8 @@ pub const PROVIDER: &str = "lightsail";
 #[derive(Debug)]
 pub struct LightsailCloud {
     client: Client,
+    /// The way that records must have been made on to be this one's concern.
+    way: Way,
     known: Known,
     window: Duration,
 }
@@ -34,11 +41,41 @@ impl LightsailCloud {
     /// What the engine makes exports with. `window` is how long reads may lag behind writes.
     #[must_use]
     pub fn new(client: Client, window: Duration) -> Self {
+        let way = way(&client);
         Self {
             client,
+            way,
             known: Known::default(),
             window,
         }
+    }
+
+    /// For a region, on a way.
+    ///
+    /// # Errors
+    /// An endpoint that must not be used, an environment that makes no sense.
+    pub(crate) fn open(region: &str, way: &Way) -> crate::Result<Arc<dyn Cloud>> {
+        let client = Client::new(&ClientSettings {
+            profile: way.profile.clone(),
+            region: Some(region.to_owned()),
+            endpoint_url: way.endpoint.clone(),
+        })?;
+        let mut cloud = Self::new(client, held::settings()?.consistency_window);
+        cloud.way = way.clone();
+        Ok(Arc::new(cloud))
+    }
+
+    /// The configured region, if there is one; with `all`, every region that the account can use.
+    ///
+    /// # Errors
+    /// The settings make no sense, or AWS cannot be asked.
+    pub(crate) fn regions(way: &Way, all: bool) -> crate::Result<Vec<String>> {
+        AwsCloud::regions(way, all)
+    }
+
+    /// The way to this account.
+    pub(super) const fn way(&self) -> &Way {
+        &self.way
     }
 
     pub(super) const fn looker(&self) -> Looker<'_> {
@@ -54,9 +91,12 @@ impl LightsailCloud {
         let pairs = call.tags().iter().cloned();
         let tags: BTreeMap<_, _> = pairs.map(|(key, value)| (key.to_owned(), value)).collect();
         let tags = Tags::read(&tags).ok_or_else(|| refused("the tags are not whole"))?;
+        let parameters = Parameters::read(&record.parameters)?;
         match record.kind.as_str() {
             kind @ (copies::INSTANCE | copies::DISK) => {
-                copies::create(&self.client, kind, &record.parameters, &tags).await
+                let source = parameters.source;
+                let source = source.ok_or_else(|| refused("a copy is of a snapshot"))?;
+                copies::create(&self.client, kind, source, &tags).await
             }
             export::KIND => {
                 let source = call.inputs().first().filter(|name| **name == record.parent);
@@ -65,8 +105,10 @@ impl LightsailCloud {
                 Ok(export::id(record.op, source).to_string())
             }
             made::KIND => {
-                let made = made_of(&record.parameters)?;
-                let tags = export::tags_of_made(&tags, &record.parent);
+                let made = parameters.made()?;
+                let mut tags = export::tags_of_made(&tags, &record.parent);
+                let more = parameters.tags.iter();
+                tags.extend(more.map(|(key, value)| (key.as_str(), value.clone())));
                 ec2::create_tags(&self.client, &made.ids(), &tags).await?;
                 Ok(made.to_string())
             }
@@ -105,7 +147,10 @@ impl LightsailCloud {
                 let id = export::id(record.op, &record.parent);
                 self.looker().seen(&id).await?
             }
-            made::KIND => made_of(&record.parameters)?.seen(&self.client).await?,
+            made::KIND => {
+                let made = Parameters::read(&record.parameters)?.made()?;
+                made.seen(&self.client).await?
+            }
             kind => return self.of_operation(kind, record.op).await,
         };
         Ok(seen.into_iter().collect())
@@ -180,6 +225,10 @@ impl Cloud for LightsailCloud {
             consistent,
             taggable: true,
         }
+    }
+
+    fn reaches(&self, record: &Record) -> bool {
+        Way::of(record) == self.way
     }
 
     fn identity(&self) -> Answer<'_, Identity> {

@@ -69,15 +69,13 @@ fn phase(state: &str) -> Phase {
     }
 }
 
-/// Makes a copy and gives its name. `source` is as [`Source`](super::points::Source) writes it.
+/// Makes a copy of what `source` says and gives its name.
 pub(super) async fn create(
     client: &Client,
     kind: &str,
-    source: &str,
+    source: Map<String, Value>,
     tags: &Tags,
 ) -> Result<String, Fault> {
-    let source: Map<String, Value> = serde_json::from_str(source)
-        .map_err(|error| Fault::new(FaultKind::Refused, format!("the source of a copy: {error}")))?;
     let name = names::name_of(tags);
     match api::copy_snapshot(client, source, &name).await {
         Ok(()) => Ok(name),

@@ -190,10 +190,11 @@ impl Looker<'_> {
         let ours = |record: &&ExportRecord| names::tags_of(&record.source_info.name).is_some();
         let ours: Vec<_> = records.iter().filter(ours).collect();
         let (mut images, mut snapshots) = (Vec::new(), Vec::new());
-        for id in ours.iter().filter_map(|record| destination(record).transpose()) {
-            match made::is_id(id?, "snap-") {
-                true => snapshots.push(id?.to_owned()),
-                false => images.push(id?.to_owned()),
+        for record in &ours {
+            match destination(record)? {
+                Some(id) if made::is_id(id, "snap-") => snapshots.push(id.to_owned()),
+                Some(id) => images.push(id.to_owned()),
+                None => {}
             }
         }
         let images = ec2::images_of(self.client, &images).await?.into_iter();
@@ -225,8 +226,8 @@ impl Looker<'_> {
 }
 
 /// The tags of what was made: those of the operation, and the name of what was exported.
-pub(super) fn tags_of_made(tags: &Tags, source: &str) -> Vec<(&'static str, String)> {
-    let mut pairs = tags.pairs();
+pub(super) fn tags_of_made<'a>(tags: &Tags, source: &str) -> Vec<(&'a str, String)> {
+    let mut pairs: Vec<(&'a str, String)> = tags.pairs();
     pairs.push((EXPORT_TAG, source.to_owned()));
     pairs
 }

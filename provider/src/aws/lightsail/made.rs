@@ -114,6 +114,11 @@ impl Found {
         self.image.is_none() && self.snapshots.is_empty()
     }
 
+    /// The ids of what was found, that of the image first.
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.made().ids()
+    }
+
     fn made(&self) -> Made {
         let id = |snapshot: &Snapshot| snapshot.snapshot_id.clone();
         Made {

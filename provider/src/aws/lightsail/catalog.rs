@@ -1,0 +1,268 @@
+//! Points of Lightsail, what they cost, and how they are opened.
+
+use super::cloud::LightsailCloud;
+use super::disks;
+use super::export_session::{ExportedDisk, Exporting};
+use super::points::{self, Found, Listed};
+use crate::aws::Client;
+use crate::aws::fault;
+use crate::error::{Error, Result};
+use crate::fault::Fault;
+use crate::held::{self, HeldSession};
+use crate::point::{
+    Access, AccessMode, Catalog, Estimate, Held, OpenHow, OpenedPoint, PointInfo,
+};
+use crate::remote::block_on;
+use flr_fs::ByteSource;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// For a copy, and again for an export.
+const EXPORT_LIMIT: Duration = Duration::from_secs(6 * 3600);
+/// Tries of a call that lists.
+const TRIES: u32 = 5;
+/// Dollars for a GB of snapshots and a month, at Lightsail and at EBS.
+const DOLLARS_PER_GB_MONTH: f64 = 0.05;
+const HOURS_PER_MONTH: f64 = 720.0;
+/// Dollars for a block of 512 KiB, and for a page of a listing.
+const DOLLARS_PER_BLOCK: f64 = 0.000_003;
+const DOLLARS_PER_PAGE: f64 = 0.000_000_6;
+const BLOCK: u64 = 512 << 10;
+/// Blocks on a page of a listing.
+const PAGE_BLOCKS: u64 = 10_000;
+
+/// Points of instances and disks of an account in one region.
+#[derive(Debug)]
+pub struct Lightsail {
+    client: Client,
+}
+
+impl Lightsail {
+    /// The points that this client can see.
+    #[must_use]
+    pub const fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Asks for what there is under a name, some times if need be.
+    fn list(&self, object: &str) -> Result<Listed> {
+        let doing = || format!("list the snapshots of {object} in {}", self.client.region());
+        block_on(async {
+            let mut gap = Duration::from_millis(200);
+            let mut tries = TRIES;
+            loop {
+                tries = tries.saturating_sub(1);
+                match points::list(&self.client, object).await {
+                    Ok(listed) => return Ok(listed),
+                    Err(fault) if tries > 0 && is_worth_a_try(&fault) => {
+                        tokio::time::sleep(gap.max(fault.retry_after.unwrap_or_default())).await;
+                        gap = gap.saturating_mul(2);
+                    }
+                    Err(fault) => return Err(fault::error(doing(), fault)),
+                }
+            }
+        })
+    }
+
+    /// The point as it is now.
+    fn find(&self, point: &PointInfo) -> Result<Found> {
+        let listed = self.list(&point.id)?;
+        let mut all = listed.of_instance.into_iter().chain(listed.of_disk);
+        let found = all.find(|found| found.info.id == point.id);
+        found.ok_or_else(|| Error::NoSuch {
+            what: format!("Lightsail has no snapshot {} any more", point.id),
+            hint: Some(format!("flr points lightsail:{}", point.object)),
+        })
+    }
+
+    /// Exports a point, and opens what came of it.
+    fn export(&self, point: &Found, how: &OpenHow) -> Result<OpenedPoint> {
+        let settings = held::settings()?;
+        let window = settings.consistency_window;
+        let cloud = Arc::new(LightsailCloud::new(self.client.clone(), window));
+        let engine = held::engine(Arc::<LightsailCloud>::clone(&cloud), how)?;
+        let info = &point.info;
+        let purpose = how.reason.clone();
+        let purpose = purpose.unwrap_or_else(|| format!("{} of {}", info.id, info.object));
+        let mut session = block_on(engine.open(&purpose, how.keep))?;
+        let exporting = Exporting {
+            cloud: &cloud,
+            client: &self.client,
+            interrupt: how.interrupt.as_deref(),
+            tags: &how.tags,
+            look_gap: settings.look_gap,
+            limit: EXPORT_LIMIT,
+        };
+        let exported = block_on(exporting.run(&mut session, point));
+        let opened = exported.and_then(|exported| self.open_disks(info, exported));
+        match opened {
+            Ok((disks, notes)) => {
+                let reader = |disk: &crate::point::Disk| -> Weak<dyn ByteSource> {
+                    Arc::downgrade(&disk.source)
+                };
+                let readers = disks.iter().map(reader).collect();
+                let held: Box<dyn Held> = Box::new(HeldSession::new(session, readers));
+                Ok(OpenedPoint {
+                    disks,
+                    notes,
+                    held: Some(held),
+                })
+            }
+            Err(error) => {
+                // Whoever asked for what was made to be kept has not asked for half of it.
+                let cleanup = block_on(session.abandon());
+                Err(error.with_leftovers(cleanup))
+            }
+        }
+    }
+
+    fn open_disks(
+        &self,
+        info: &PointInfo,
+        exported: Vec<ExportedDisk>,
+    ) -> Result<(Vec<crate::point::Disk>, Vec<String>)> {
+        let exported = disks::in_order(info, exported)?;
+        let mut notes = vec![format!(
+            "{} was exported to EC2; everything that was made for it is deleted at the end",
+            info.id
+        )];
+        let mut opened = Vec::new();
+        for disk in exported {
+            notes.push(format!("{} is read through EBS direct", disk.snapshot));
+            opened.push(disks::open(&self.client, &disk)?);
+        }
+        Ok((opened, notes))
+    }
+}
+
+/// A list changes nothing, so every failure that may be over soon is worth another try.
+const fn is_worth_a_try(fault: &Fault) -> bool {
+    use crate::fault::FaultKind;
+    matches!(
+        fault.kind,
+        FaultKind::Unknown | FaultKind::Throttled | FaultKind::Expired | FaultKind::InUse
+    )
+}
+
+impl Catalog for Lightsail {
+    fn points(&self, object: &str) -> Result<Vec<PointInfo>> {
+        let listed = self.list(object)?;
+        let info = |found: Vec<Found>| found.into_iter().map(|found| found.info).collect();
+        match (listed.of_instance, listed.of_disk) {
+            (instance, disk) if instance.is_empty() && disk.is_empty() && !listed.exists => {
+                Err(Error::NoSuch {
+                    what: format!(
+                        "Lightsail has no instance, disk or snapshot called {object} in {}",
+                        self.client.region()
+                    ),
+                    hint: Some("check the name, and the region with --region".into()),
+                })
+            }
+            (instance, disk) if disk.is_empty() => Ok(info(instance)),
+            (instance, disk) if instance.is_empty() => Ok(info(disk)),
+            (instance, _) => {
+                let example = instance.last().map_or("", |found| found.info.id.as_str());
+                Err(Error::Usage {
+                    what: format!("{object} is the name of an instance and of a disk"),
+                    hint: Some(format!("name the snapshot: lightsail:{example}")),
+                })
+            }
+        }
+    }
+
+    fn open(&self, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint> {
+        let found = self.find(point)?;
+        check(&found.info, how)?;
+        self.export(&found, how)
+    }
+
+    fn cost(&self, point: &PointInfo, how: &OpenHow, bytes: u64) -> Result<Estimate> {
+        let how = OpenHow {
+            yes: true,
+            ..how.clone()
+        };
+        check(point, &how)?;
+        Ok(estimate(point, bytes))
+    }
+}
+
+/// Refuses what cannot be read, and what was not agreed to.
+fn check(point: &PointInfo, how: &OpenHow) -> Result<()> {
+    let name = format!("lightsail:{}", point.id);
+    if let Access::None(why) = &point.access {
+        return Err(Error::Refused {
+            what: format!("{name} cannot be read: {why}"),
+            hint: Some(format!("choose another: flr points lightsail:{}", point.object)),
+        });
+    }
+    if how.access == AccessMode::Direct {
+        return Err(Error::Refused {
+            what: format!("{name} cannot be read directly: Lightsail gives no access to blocks"),
+            hint: Some("have it exported to EC2 for a while: --access clone --yes".into()),
+        });
+    }
+    crate::aws::volume::check_tags(&how.tags)?;
+    if how.yes {
+        return Ok(());
+    }
+    let hourly = match storage_dollars(point, 1.0) {
+        Some(dollars) => format!("about ${dollars:.3} an hour"),
+        None => "its price depends on the size of the system disk".into(),
+    };
+    let count = point.disks.len();
+    Err(Error::Cost {
+        what: format!(
+            "to read {name} it has to be copied and exported to EC2: a snapshot, and {count} of EBS, \
+             billed as storage until they are deleted ({hourly}); it can take long"
+        ),
+        hint: Some("agree with --yes".into()),
+    })
+}
+
+/// What the copy and what is exported cost for some hours, if all sizes are known.
+fn storage_dollars(point: &PointInfo, hours: f64) -> Option<f64> {
+    let known = point.disks.iter().all(|disk| disk.size > 0);
+    let gigabytes = known.then_some(point.size >> 30)?;
+    let gigabytes = f64::from(u32::try_from(gigabytes).ok()?);
+    Some(2.0 * gigabytes * DOLLARS_PER_GB_MONTH / HOURS_PER_MONTH * hours)
+}
+
+fn estimate(point: &PointInfo, bytes: u64) -> Estimate {
+    let disks = u64::try_from(point.disks.len()).unwrap_or(u64::MAX);
+    let blocks = bytes.div_ceil(BLOCK);
+    let pages = blocks.div_ceil(PAGE_BLOCKS).max(1).saturating_mul(disks);
+    let dollars = |count: u64, each: f64| {
+        let count = u32::try_from(count).ok().map(f64::from);
+        count.map(|count| count * each)
+    };
+    let reading = dollars(blocks, DOLLARS_PER_BLOCK).zip(dollars(pages, DOLLARS_PER_PAGE));
+    let storage = storage_dollars(point, 1.0);
+    let requests = [
+        ("CopySnapshot", 1),
+        ("ExportSnapshot", 1),
+        ("CreateTags", 1),
+        ("ListSnapshotBlocks", pages),
+        ("GetSnapshotBlock", blocks),
+        ("DeregisterImage", 1),
+        ("DeleteSnapshot", disks),
+    ];
+    Estimate {
+        requests: requests.map(|(name, count)| (name.to_owned(), count)).into(),
+        bytes: blocks.saturating_mul(BLOCK),
+        dollars: reading
+            .zip(storage)
+            .map(|((blocks, pages), storage)| blocks + pages + storage),
+        duration: None,
+        notes: vec![
+            "it is copied and exported to EC2 first; how long that takes nobody says, minutes to hours"
+                .into(),
+            "storage is counted for one hour: a copy at Lightsail, and a snapshot of EBS for each disk"
+                .into(),
+            "everything that was made is deleted at the end".into(),
+        ],
+    }
+}
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;
