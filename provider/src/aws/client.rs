@@ -1,9 +1,34 @@
 //! Signed calls to AWS.
 
+use super::credentials::{self, CredentialSource};
+use super::endpoint::{Endpoints, is_region};
+use super::fault as faults;
+use super::http_adapter::Adapter;
+use super::sign::{Unsigned, sign};
+use super::skew::ProviderClock;
+use super::text::{form, tame};
+use super::transport;
 use crate::engine::UnixTime;
+use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
-use bytes::Bytes;
+use crate::remote::block_on;
+use aws_credential_types::Credentials;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Url};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
+use std::sync::Arc;
+
+/// Longest answer: a page of ten thousand blocks, or of a thousand snapshots with their tags.
+const ANSWER_MAX: usize = 64 << 20;
+
+/// Longest explanation of an error that is read.
+const ERROR_MAX: usize = 64 << 10;
+
+const EC2_VERSION: &str = "2016-11-15";
+const STS_VERSION: &str = "2011-06-15";
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +43,19 @@ pub enum Service {
     Sts,
 }
 
+impl Service {
+    /// Its name in addresses and signatures.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ebs => "ebs",
+            Self::Ec2 => "ec2",
+            Self::Lightsail => "lightsail",
+            Self::Sts => "sts",
+        }
+    }
+}
+
 /// Where and as whom.
 #[derive(Clone, Debug, Default)]
 pub struct ClientSettings {
@@ -30,7 +68,7 @@ pub struct ClientSettings {
 }
 
 /// A call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     /// Of which service.
     pub service: Service,
@@ -46,13 +84,41 @@ pub struct Request {
     pub body: Bytes,
 }
 
+impl fmt::Debug for Request {
+    /// Without query and body: tokens are in there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("service", &self.service)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An answer with a status of 2xx.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Response {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body, whole.
     pub body: Bytes,
+}
+
+impl Response {
+    /// The first value of a header; its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("length", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Parameters of a call to EC2, as in its form: `Filter.1.Name`.
@@ -61,17 +127,63 @@ pub type Params = Vec<(String, String)>;
 /// An account's view of one region. Clones are the same client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    region: String,
+    shared: Arc<Shared>,
+    region: Arc<str>,
+}
+
+/// What all regions have in common.
+#[derive(Debug)]
+struct Shared {
+    endpoints: Endpoints,
+    credentials: CredentialSource,
+    clock: ProviderClock,
+    /// For everything but this machine.
+    secure: reqwest::Client,
+    /// For endpoints on this machine.
+    local: reqwest::Client,
 }
 
 impl Client {
-    /// A client with the credentials that every AWS tool would use.
+    /// A client with the credentials that every AWS tool would use. They are asked for by the first call.
+    ///
+    /// Blocks for some seconds if only the machine's metadata may know the region; not from within a
+    /// future.
     ///
     /// # Errors
     /// There is no region, or an endpoint that must not be used.
     pub fn new(settings: &ClientSettings) -> crate::Result<Self> {
-        let region = settings.region.clone().unwrap_or_default();
-        Ok(Self { region })
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let endpoints = Endpoints::new(settings, variable)?;
+        let secure = http_client("https://amazonaws.com")?;
+        let local = http_client("http://127.0.0.1")?;
+        let metadata = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+        let adapter = Adapter::new(secure.clone(), metadata.as_deref())?;
+        let known = settings.region.clone().filter(|region| !region.is_empty());
+        let known = known
+            .or_else(|| variable("AWS_REGION"))
+            .or_else(|| variable("AWS_DEFAULT_REGION"));
+        let region = match known {
+            Some(region) => region,
+            None => block_on(credentials::region(&adapter, settings.profile.as_deref()))
+                .ok_or_else(no_region)?,
+        };
+        if !is_region(&region) {
+            return Err(Error::Usage {
+                what: format!("expected a region such as eu-west-1, not {region:?}"),
+                hint: Some("`aws ec2 describe-regions` lists them".to_owned()),
+            });
+        }
+        let credentials = CredentialSource::new(settings.profile.clone(), region.clone(), adapter);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                endpoints,
+                credentials,
+                clock: ProviderClock::default(),
+                secure,
+                local,
+            }),
+            region: region.into(),
+        })
     }
 
     /// The region.
@@ -83,28 +195,144 @@ impl Client {
     /// The same account in another region.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
-        let region = region.to_owned();
-        Self { region }
+        Self {
+            shared: Arc::clone(&self.shared),
+            region: region.into(),
+        }
+    }
+
+    /// The address that somebody gave for a service, if it is not where AWS has it.
+    #[must_use]
+    pub fn custom_endpoint(&self, service: Service) -> Option<&str> {
+        self.shared.endpoints.custom(service)
     }
 
     /// One signed call, not repeated. An answer that is no success is a fault, sorted by its code.
     ///
     /// # Errors
     /// What the provider said, or that it said nothing.
-    pub async fn call(&self, _request: Request) -> Result<Response, Fault> {
-        Err(Fault::new(FaultKind::Unavailable, "not built yet"))
+    pub async fn call(&self, request: Request) -> Result<Response, Fault> {
+        self.call_limited(request, ANSWER_MAX).await
     }
 
-    /// A call to EC2, or with another version and endpoint to STS: a form, answered with XML.
+    /// The same, for an answer of at most so many bytes.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); an answer that is longer has an unknown outcome.
+    pub(super) async fn call_limited(
+        &self,
+        request: Request,
+        limit: usize,
+    ) -> Result<Response, Fault> {
+        let clock = &self.shared.clock;
+        let credentials = self.shared.credentials.get(clock.now()).await?;
+        let sent = self.send(&request, &credentials).await?;
+        let status = sent.status().as_u16();
+        clock.heard(sent.headers());
+        if sent.status().is_success() {
+            let headers = plain_headers(sent.headers());
+            let body = read_body(sent, limit).await?;
+            return Ok(Response { headers, body });
+        }
+        let headers = sent.headers().clone();
+        let error_type = headers
+            .get("x-amzn-errortype")
+            .and_then(|it| it.to_str().ok());
+        // The status is a word already, so what cannot be read of the rest does not matter.
+        let body = read_body(sent, ERROR_MAX)
+            .await
+            .unwrap_or_else(|_| Bytes::new());
+        let secrets = secrets(&request, &credentials);
+        let mut fault = faults::fault(status, error_type, &body, &secrets);
+        fault.retry_after = transport::retry_after(&headers);
+        let code = fault.code.as_deref().unwrap_or_default();
+        if faults::is_signature(code) && clock.correct(&headers) {
+            fault.kind = FaultKind::Expired;
+            fault.message = format!("the clock of this machine is wrong: {}", fault.message);
+        } else if fault.kind == FaultKind::Expired {
+            self.shared.credentials.forget(&credentials).await;
+        }
+        Err(fault)
+    }
+
+    async fn send(
+        &self,
+        request: &Request,
+        credentials: &Credentials,
+    ) -> Result<reqwest::Response, Fault> {
+        if !is_region(&self.region) {
+            let words = format!("expected a region such as eu-west-1, not {:?}", self.region);
+            return Err(Fault::new(FaultKind::Refused, words));
+        }
+        let service = request.service;
+        let base = self.shared.endpoints.url(service, &self.region);
+        let mut url = format!("{base}{}", request.path);
+        if !request.query.is_empty() {
+            url.push('?');
+            url.push_str(&form(pairs(&request.query)));
+        }
+        let unsigned = Unsigned {
+            method: request.method,
+            url: &url,
+            headers: &request.headers,
+            body: &request.body,
+        };
+        let now = self.shared.clock.now();
+        let signed = sign(
+            &unsigned,
+            credentials.clone(),
+            &self.region,
+            service.name(),
+            now,
+        )?;
+        let broken = || Fault::new(FaultKind::Refused, "the request makes no sense");
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| broken())?;
+        let url = Url::parse(&url).map_err(|_| broken())?;
+        let http = match url.scheme() {
+            "http" => &self.shared.local,
+            _ => &self.shared.secure,
+        };
+        let mut builder = http.request(method, url).body(request.body.clone());
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        for (name, value) in signed {
+            builder = builder.header(name, value);
+        }
+        builder.send().await.map_err(transport::from_error)
+    }
+
+    /// A call to EC2: a form, answered with XML. `T` is what is within the outermost element.
     ///
     /// # Errors
     /// As [`call`](Self::call); an answer that makes no sense has an unknown outcome.
-    pub async fn ec2<T: DeserializeOwned>(
+    pub async fn ec2<T: DeserializeOwned>(&self, action: &str, params: Params) -> Result<T, Fault> {
+        self.form_call(Service::Ec2, EC2_VERSION, action, params)
+            .await
+    }
+
+    async fn form_call<T: DeserializeOwned>(
         &self,
-        _action: &str,
-        _params: Params,
+        service: Service,
+        version: &str,
+        action: &str,
+        params: Params,
     ) -> Result<T, Fault> {
-        Err(Fault::new(FaultKind::Unavailable, "not built yet"))
+        let head = [("Action", action), ("Version", version)];
+        let body = form(head.into_iter().chain(pairs(&params)));
+        let kind = "application/x-www-form-urlencoded; charset=utf-8";
+        let request = Request {
+            service,
+            method: "POST",
+            path: "/".to_owned(),
+            query: Vec::new(),
+            headers: vec![("content-type", kind.to_owned())],
+            body: body.into(),
+        };
+        let response = self.call(request).await?;
+        let text =
+            std::str::from_utf8(&response.body).map_err(|_| senseless(action, "not UTF-8"))?;
+        quick_xml::de::from_str(text).map_err(|error| senseless(action, &error.to_string()))
     }
 
     /// A call to Lightsail: JSON both ways.
@@ -113,10 +341,24 @@ impl Client {
     /// As [`ec2`](Self::ec2).
     pub async fn lightsail<T: DeserializeOwned>(
         &self,
-        _operation: &str,
-        _body: &serde_json::Value,
+        operation: &str,
+        body: &serde_json::Value,
     ) -> Result<T, Fault> {
-        Err(Fault::new(FaultKind::Unavailable, "not built yet"))
+        let target = format!("Lightsail_20161128.{operation}");
+        let request = Request {
+            service: Service::Lightsail,
+            method: "POST",
+            path: "/".to_owned(),
+            query: Vec::new(),
+            headers: vec![
+                ("content-type", "application/x-amz-json-1.1".to_owned()),
+                ("x-amz-target", target),
+            ],
+            body: body.to_string().into(),
+        };
+        let response = self.call(request).await?;
+        serde_json::from_slice(&response.body)
+            .map_err(|error| senseless(operation, &error.to_string()))
     }
 
     /// The account of the credentials in use now, asked of STS.
@@ -124,12 +366,99 @@ impl Client {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn account(&self) -> Result<String, Fault> {
-        Err(Fault::new(FaultKind::Unavailable, "not built yet"))
+        const ACTION: &str = "GetCallerIdentity";
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(rename = "GetCallerIdentityResult")]
+            result: Identity,
+        }
+        #[derive(Deserialize)]
+        struct Identity {
+            #[serde(rename = "Account")]
+            account: String,
+        }
+        let call = self.form_call(Service::Sts, STS_VERSION, ACTION, Params::new());
+        let answer: Answer = call.await?;
+        let account = answer.result.account;
+        let digits = account.chars().all(|c| c.is_ascii_digit());
+        if digits && (1..=20).contains(&account.len()) {
+            Ok(account)
+        } else {
+            Err(senseless(ACTION, "the account is no number"))
+        }
     }
 
     /// The provider's time, from its last answer.
     #[must_use]
     pub fn time(&self) -> Option<UnixTime> {
-        None
+        self.shared.clock.provider()
     }
+}
+
+/// An answer that makes no sense: what was done is not known.
+pub(super) fn senseless(doing: &str, why: &str) -> Fault {
+    let words = format!("the answer to {doing} makes no sense: {}", tame(why, &[]));
+    Fault::new(FaultKind::Unknown, words)
+}
+
+fn no_region() -> Error {
+    Error::Usage {
+        what: "there is no region for AWS".to_owned(),
+        hint: Some("name it with --region, set AWS_REGION, or run `aws configure`".to_owned()),
+    }
+}
+
+fn http_client(url: &str) -> crate::Result<reqwest::Client> {
+    let url = Url::parse(url).map_err(|_| Error::Usage {
+        what: format!("{url} is no URL"),
+        hint: None,
+    })?;
+    transport::client(&url)
+}
+
+fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// What of this call must not be in any message.
+fn secrets<'a>(request: &'a Request, credentials: &'a Credentials) -> Vec<&'a str> {
+    let tokens = request
+        .query
+        .iter()
+        .filter(|(name, _)| name.ends_with("Token"));
+    let mut secrets: Vec<&str> = tokens.map(|(_, value)| value.as_str()).collect();
+    secrets.push(credentials.secret_access_key());
+    secrets.extend(credentials.session_token());
+    secrets
+}
+
+/// Headers that are text.
+fn plain_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = headers.iter().filter_map(|(name, value)| {
+        let value = value.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    });
+    text.collect()
+}
+
+/// The whole body, or a fault if it is longer than `limit` or cut short.
+async fn read_body(mut sent: reqwest::Response, limit: usize) -> Result<Bytes, Fault> {
+    let announced = sent.content_length().unwrap_or(0);
+    let too_long = || {
+        let words = format!("expected an answer of at most {limit} bytes, and it is longer");
+        Fault::new(FaultKind::Unknown, words)
+    };
+    let room = usize::try_from(announced)
+        .ok()
+        .filter(|room| *room <= limit);
+    let mut body = BytesMut::with_capacity(room.ok_or_else(too_long)?);
+    while let Some(piece) = sent.chunk().await.map_err(transport::from_error)? {
+        if body.len().saturating_add(piece.len()) > limit {
+            return Err(too_long());
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
 }

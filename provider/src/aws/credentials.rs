@@ -1,0 +1,161 @@
+//! As whom: the credentials that every AWS tool would use.
+
+use super::http_adapter::Adapter;
+use super::text::tame;
+use super::transport::reasons;
+use crate::fault::{Fault, FaultKind};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+/// Credentials that end so soon are asked for anew: a call must not outlive them.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
+
+/// For all sources together. A program of the user may ask them for a code.
+const ASK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// For the region, which only files and the machine's metadata may hold.
+const REGION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The code of the fault that there are no credentials.
+pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
+
+/// Credentials, asked for when they are needed, and kept until they end.
+pub(super) struct CredentialSource {
+    profile: Option<String>,
+    region: String,
+    http: Adapter,
+    state: Mutex<State>,
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct State {
+    chain: Option<SharedCredentialsProvider>,
+    held: Option<Credentials>,
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialSource")
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CredentialSource {
+    /// Credentials of a profile, or of whatever the environment says.
+    pub(super) fn new(profile: Option<String>, region: String, http: Adapter) -> Self {
+        Self {
+            profile,
+            region,
+            http,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Credentials that are good at `now`.
+    ///
+    /// # Errors
+    /// There are none, or whoever gives them out refuses or cannot be reached.
+    pub(super) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
+        let mut state = self.state.lock().await;
+        let left = |held: &Credentials| match held.expiry() {
+            None => Duration::MAX,
+            Some(end) => end.duration_since(now).unwrap_or_default(),
+        };
+        if let Some(held) = state.held.as_ref().filter(|held| left(held) > RENEW_BEFORE) {
+            return Ok(held.clone());
+        }
+        let asked = timeout(ASK_TIMEOUT, self.ask(&mut state)).await;
+        let asked = asked.unwrap_or_else(|_| {
+            let words = "whoever gives out AWS credentials does not answer";
+            Err(Fault::new(FaultKind::Unknown, words))
+        });
+        match asked {
+            Ok(fresh) => {
+                state.held = Some(fresh.clone());
+                Ok(fresh)
+            }
+            // What has not ended yet is still good.
+            Err(fault) => match state.held.as_ref().filter(|held| !left(held).is_zero()) {
+                Some(held) => Ok(held.clone()),
+                None => Err(fault),
+            },
+        }
+    }
+
+    async fn ask(&self, state: &mut State) -> Result<Credentials, Fault> {
+        let chain = match &state.chain {
+            Some(chain) => chain.clone(),
+            None => {
+                let region = Some(Region::new(self.region.clone()));
+                let config = load(&self.http, self.profile.as_deref(), region).await;
+                let chain = config.credentials_provider();
+                let chain = chain.ok_or_else(|| none("there is no source of them"))?;
+                state.chain = Some(chain.clone());
+                chain
+            }
+        };
+        let asked = chain.provide_credentials().await;
+        asked.map_err(|error| self.fault(&error))
+    }
+
+    /// Forgets credentials that the provider says have ended, and with them what was read from files.
+    pub(super) async fn forget(&self, ended: &Credentials) {
+        let mut state = self.state.lock().await;
+        let same = |held: &Credentials| {
+            held.access_key_id() == ended.access_key_id()
+                && held.session_token() == ended.session_token()
+        };
+        if state.held.as_ref().is_some_and(same) {
+            *state = State::default();
+        }
+    }
+
+    fn fault(&self, error: &CredentialsError) -> Fault {
+        let why = tame(&reasons(error), &[]);
+        match (error, &self.profile) {
+            (CredentialsError::CredentialsNotLoaded(_), None) => {
+                none("neither environment, files nor this machine hold any")
+            }
+            (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
+                none(&format!("profile {profile}: {why}"))
+            }
+            (CredentialsError::ProviderTimedOut(_), _) => Fault::new(FaultKind::Unknown, why),
+            _ => {
+                let words = format!("credentials of AWS: {why}");
+                Fault::new(FaultKind::Denied, words).with_code(NO_CREDENTIALS)
+            }
+        }
+    }
+}
+
+fn none(why: &str) -> Fault {
+    let words = format!("there are no credentials for AWS ({why})");
+    Fault::new(FaultKind::Denied, words).with_code(NO_CREDENTIALS)
+}
+
+/// The region that profile or machine say.
+pub(super) async fn region(http: &Adapter, profile: Option<&str>) -> Option<String> {
+    let config = timeout(REGION_TIMEOUT, load(http, profile, None))
+        .await
+        .ok()?;
+    config.region().map(|region| region.as_ref().to_owned())
+}
+
+async fn load(http: &Adapter, profile: Option<&str>, region: Option<Region>) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = region {
+        loader = loader.region(region);
+    }
+    loader.load().await
+}
