@@ -1,0 +1,41 @@
+//! What an operation works with.
+
+use super::call::Call;
+use super::clock::ms;
+use super::identity::Caller;
+use super::state::State;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+/// A call that is worked on.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) state: &'a Mutex<State>,
+    pub(crate) call: &'a Call,
+    pub(crate) caller: Caller,
+    /// The model's time, in milliseconds since 1970.
+    pub(crate) now: i64,
+    /// How far this call is behind, if a fault says so.
+    pub(crate) stale: Option<Duration>,
+    pub(crate) request_id: String,
+}
+
+impl Context<'_> {
+    /// The model, locked. A test that failed with the lock does not matter here.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        lock(self.state)
+    }
+
+    /// The time that a describing call sees, in milliseconds since 1970.
+    pub(crate) fn seen(&self, state: &State) -> i64 {
+        let lag = self.stale;
+        self.now - ms(lag.unwrap_or_else(|| state.lag(&self.call.operation)))
+    }
+}
+
+/// Locks what a panic elsewhere has left locked, too.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,303 @@
+//! The server: takes requests, lets the services answer, and makes of the answers what was asked for.
+
+use super::call::{Call, Outcome};
+use super::clock::{Clock, http_date};
+use super::config::Config;
+use super::context::{Context, lock};
+use super::device::Devices;
+use super::error::{ServiceError, of_fault};
+use super::fault::{FakeFault, When};
+use super::http::{Answer, Request, read};
+use super::identity::{Caller, Times, verify};
+use super::lightsail;
+use super::route::{dispatch, route};
+use super::state::State;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+type Rule = dyn FnMut(&Call) -> Option<FakeFault> + Send;
+type Change = dyn FnMut(&Call, &mut Answer) + Send;
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) state: Mutex<State>,
+    pub(crate) clock: Clock,
+    pub(crate) calls: Mutex<Vec<Call>>,
+    pub(crate) counts: Mutex<BTreeMap<String, usize>>,
+    pub(crate) rule: Mutex<Option<Box<Rule>>>,
+    pub(crate) change: Mutex<Option<Box<Change>>>,
+    pub(crate) latency_us: AtomicU64,
+    pub(crate) devices: Option<Mutex<Devices>>,
+    in_flight: AtomicUsize,
+    pub(crate) in_flight_max: AtomicUsize,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// An answer and what is to become of it.
+struct Delivery {
+    answer: Answer,
+    date: String,
+    fault: Option<FakeFault>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            state: Mutex::new(State::new(config)),
+            clock: Clock::new(),
+            calls: Mutex::default(),
+            counts: Mutex::default(),
+            rule: Mutex::default(),
+            change: Mutex::default(),
+            latency_us: AtomicU64::new(0),
+            devices: config
+                .dev_root
+                .clone()
+                .map(|root| Mutex::new(Devices::new(root))),
+            in_flight: AtomicUsize::new(0),
+            in_flight_max: AtomicUsize::new(0),
+        }
+    }
+
+    /// Makes what time has brought about: exports, and devices made and removed.
+    pub(crate) fn settle(&self) {
+        lightsail::settle(&mut lock(&self.state), self.clock.now());
+        if let Some(devices) = &self.devices {
+            let state = lock(&self.state);
+            let mut devices = lock(devices);
+            devices.settle(&state, self.clock.now());
+        }
+    }
+
+    /// Writes the call down. Its number is one more than its place.
+    fn note(&self, request: &Request) -> (Call, Result<Caller, ServiceError>) {
+        let (service, operation, parameters) = route(request);
+        let caller = match service.signing_name() {
+            None => Ok(Caller::default()),
+            Some(_) => {
+                let state = lock(&self.state);
+                let times = Times {
+                    wire: self.clock.wire(),
+                    model: self.clock.now(),
+                };
+                verify(request, service, &state.keys, &state.regions, times)
+            }
+        };
+        let mut calls = lock(&self.calls);
+        let nth = {
+            let mut counts = lock(&self.counts);
+            let count = counts.entry(operation.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        let known = caller.as_ref().ok();
+        let call = Call {
+            number: calls.len() + 1,
+            nth,
+            service,
+            operation,
+            parameters,
+            account: known.map(|caller| caller.account.clone()),
+            region: known.map(|caller| caller.region.clone()),
+            at: self.clock.elapsed(),
+            outcome: None,
+        };
+        calls.push(call.clone());
+        (call, caller)
+    }
+
+    async fn respond(&self, request: &Request) -> Delivery {
+        let (call, caller) = self.note(request);
+        let fault = lock(&self.rule).as_mut().and_then(|rule| rule(&call));
+        let mut wait = Duration::from_micros(self.latency_us.load(Ordering::Relaxed));
+        if let Some(FakeFault::Delayed(longer)) = fault {
+            wait += longer;
+        }
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        let now_text = super::clock::iso(self.clock.wire());
+        let wanted = fault
+            .as_ref()
+            .and_then(|fault| of_fault(fault, call.service, &now_text));
+        let request_id = lock(&self.state).uuid();
+        let result = if fault.as_ref().is_some_and(is_before) {
+            Err(wanted.unwrap_or_else(|| super::error::internal(call.service, 500)))
+        } else {
+            let stale = match fault {
+                Some(FakeFault::Stale(stale)) => Some(stale),
+                _ => None,
+            };
+            self.settle();
+            let result = caller.and_then(|caller| {
+                let context = Context {
+                    state: &self.state,
+                    call: &call,
+                    caller,
+                    now: self.clock.now(),
+                    stale,
+                    request_id: request_id.clone(),
+                };
+                dispatch(&context, &call, request)
+            });
+            match wanted {
+                Some(wanted) => Err(wanted),
+                None => result,
+            }
+        };
+        let answer = result.unwrap_or_else(|error| error.answer(call.service, &request_id));
+        self.finish(&call, answer, fault)
+    }
+
+    /// Changes the answer as asked, and writes down what it came to.
+    fn finish(&self, call: &Call, mut answer: Answer, fault: Option<FakeFault>) -> Delivery {
+        if let Some(change) = lock(&self.change).as_mut() {
+            change(call, &mut answer);
+        }
+        if let (Some(FakeFault::FlippedByte(at)), false) = (&fault, answer.body.is_empty()) {
+            let at = at % answer.body.len();
+            answer.body[at] ^= 1;
+        }
+        let ahead = match fault {
+            Some(FakeFault::ClockSkew(seconds)) => seconds * 1000,
+            _ => 0,
+        };
+        let mut calls = lock(&self.calls);
+        // It is gone if the log was cleared meanwhile.
+        let noted = calls
+            .get_mut(call.number - 1)
+            .filter(|noted| noted.at == call.at);
+        if let Some(noted) = noted {
+            noted.outcome = Some(Outcome {
+                status: answer.status,
+                body_len: answer.body.len(),
+                fault: fault.clone(),
+                at: self.clock.elapsed(),
+            });
+        }
+        Delivery {
+            answer,
+            date: http_date(self.clock.wire() + ahead),
+            fault,
+        }
+    }
+}
+
+/// Whether nothing is to be done.
+fn is_before(fault: &FakeFault) -> bool {
+    match fault {
+        FakeFault::Status(when, _)
+        | FakeFault::Error { when, .. }
+        | FakeFault::NoAnswer(when)
+        | FakeFault::HalfClosed(when)
+        | FakeFault::Reset(when, _) => *when == When::BeforeEffect,
+        FakeFault::Throttled
+        | FakeFault::AccountThrottled
+        | FakeFault::ExpiredToken
+        | FakeFault::ClockSkew(_)
+        | FakeFault::Quota => true,
+        FakeFault::SlowBody(_)
+        | FakeFault::TruncatedBody(_)
+        | FakeFault::FlippedByte(_)
+        | FakeFault::Stale(_)
+        | FakeFault::Delayed(_) => false,
+    }
+}
+
+/// Takes connections for as long as the runtime lives.
+pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        // A client that has gone is its own affair.
+        tokio::spawn(serve(stream, Arc::clone(&shared)));
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read(&mut stream).await? {
+        let busy = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        shared.in_flight_max.fetch_max(busy, Ordering::Relaxed);
+        let delivery = shared.respond(&request).await;
+        shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if !deliver(&mut stream, &delivery).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Sends an answer, or what a fault leaves of it. Whether the connection goes on.
+async fn deliver(stream: &mut BufReader<TcpStream>, delivery: &Delivery) -> io::Result<bool> {
+    let Delivery {
+        answer,
+        date,
+        fault,
+    } = delivery;
+    let head = answer.head(date);
+    match fault {
+        Some(FakeFault::NoAnswer(_)) => {
+            wait_for_end(stream).await?;
+            Ok(false)
+        }
+        Some(FakeFault::HalfClosed(_)) => {
+            stream.shutdown().await?;
+            wait_for_end(stream).await?;
+            Ok(false)
+        }
+        Some(FakeFault::Reset(_, after)) => {
+            let all = [&head[..], &answer.body[..]].concat();
+            stream.write_all(&all[..all.len().min(*after)]).await?;
+            stream.flush().await?;
+            if *after > 0 {
+                // What was sent has to arrive before the reset throws it away.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            stream.get_ref().set_zero_linger()?;
+            Ok(false)
+        }
+        Some(FakeFault::TruncatedBody(after)) => {
+            let part = &answer.body[..answer.body.len().min(*after)];
+            stream.write_all(&[&head[..], part].concat()).await?;
+            stream.shutdown().await?;
+            Ok(false)
+        }
+        Some(FakeFault::SlowBody(per_second)) => {
+            stream.write_all(&head).await?;
+            let piece = usize::try_from((per_second / 10).max(1)).unwrap_or(usize::MAX);
+            for piece in answer.body.chunks(piece) {
+                stream.write_all(piece).await?;
+                stream.flush().await?;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Ok(true)
+        }
+        _ => {
+            stream.write_all(&head).await?;
+            stream.write_all(&answer.body).await?;
+            stream.flush().await?;
+            Ok(true)
+        }
+    }
+}
+
+/// Until the other side is done, too.
+async fn wait_for_end(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+    let mut nothing = [0; 1024];
+    while stream.read(&mut nothing).await? > 0 {}
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! STS: who am I?
+
+use super::encoding::Xml;
+use super::error::{Result, bad};
+use super::http::Answer;
+use super::identity::Caller;
+
+pub(crate) fn answer(operation: &str, caller: &Caller, request_id: &str) -> Result {
+    if operation != "GetCallerIdentity" {
+        let message = format!("The action {operation} is not valid for this web service.");
+        return Err(bad("InvalidAction", message));
+    }
+    let mut xml = Xml::default();
+    let root = "GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"";
+    xml.inside(root, |xml| {
+        xml.inside("GetCallerIdentityResult", |xml| {
+            xml.text("Arn", &caller.arn);
+            xml.text("UserId", "AIDAFAKE000000000001");
+            xml.text("Account", &caller.account);
+        });
+        xml.inside("ResponseMetadata", |xml| {
+            xml.text("RequestId", request_id);
+        });
+    });
+    Ok(Answer::new(200, "text/xml", xml.finish()))
+}
