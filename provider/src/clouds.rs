@@ -1,17 +1,99 @@
-//! The providers that make something temporary: one line each.
+//! The providers that make something temporary: one row each.
 
-use crate::engine::Cloud;
+use crate::aws::AwsCloud;
+use crate::engine::{Cloud, Record};
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Opens a provider for a region.
-pub type Open = fn(region: &str) -> Option<Arc<dyn Cloud>>;
+/// How an account is reached: by names alone, never by secrets. Part of the parameters of each record,
+/// so that whoever cleans up takes the way that the maker took.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Way {
+    /// Profile of the provider's own configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Endpoint of every service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
 
-/// Every provider that makes something, by its name in the journal.
-pub const CLOUDS: &[(&str, Open)] = &[];
+impl Way {
+    /// The way that a record's maker took; the default one if its parameters name none.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        match serde_json::from_str(&record.parameters) {
+            Ok(way) => way,
+            // Parameters in another form name none; the account is checked before anything is done.
+            Err(_) => Self::default(),
+        }
+    }
 
-/// The provider of this name, if it is built in and has such a region.
-#[must_use]
-pub fn cloud(provider: &str, region: &str) -> Option<Arc<dyn Cloud>> {
-    let known = CLOUDS.iter().find(|(name, _)| *name == provider);
-    known.and_then(|(_, open)| open(region))
+    /// The default way, which says nothing.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A provider that makes something temporary.
+#[derive(Debug)]
+pub struct Provider {
+    /// Its name in the journal.
+    pub name: &'static str,
+    /// Opens it for a region; it takes care of the records that were made on this way.
+    open: fn(region: &str, way: &Way) -> Result<Arc<dyn Cloud>>,
+    /// Regions in which something may have been left: the configured one, or all of them.
+    regions: fn(way: &Way, all: bool) -> Result<Vec<String>>,
+}
+
+/// Every provider that makes something.
+pub const CLOUDS: &[Provider] = &[Provider {
+    name: "aws",
+    open: AwsCloud::open,
+    regions: AwsCloud::regions,
+}];
+
+fn known(provider: &str) -> Option<&'static Provider> {
+    CLOUDS.iter().find(|known| known.name == provider)
+}
+
+/// The provider of this name. `None`: it is not built in, or has no such region, or cannot be reached
+/// on this way; the error says why.
+///
+/// # Errors
+/// The way makes no sense here: a profile or an endpoint that must not be used.
+pub fn cloud(provider: &str, region: &str, way: &Way) -> Result<Option<Arc<dyn Cloud>>> {
+    let open = |known: &Provider| (known.open)(region, way);
+    known(provider).map(open).transpose()
+}
+
+/// Regions of a provider in which something may have been left without the journal's knowing: the one
+/// that is configured, if one is, or with `all` every region of the account. Blocks.
+///
+/// # Errors
+/// The provider cannot be asked for its regions.
+pub fn regions(provider: &str, way: &Way, all: bool) -> Result<Vec<String>> {
+    let regions = |known: &Provider| (known.regions)(way, all);
+    known(provider).map_or(Ok(Vec::new()), regions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_is_read_from_among_other_parameters() {
+        let way: Way = serde_json::from_str(r#"{"zone":"a","profile":"prod"}"#).unwrap();
+        assert_eq!(way.profile.as_deref(), Some("prod"));
+        assert!(!way.is_default());
+        assert_eq!(serde_json::to_string(&Way::default()).unwrap(), "{}");
+    }
+
+    #[test]
+    fn a_provider_that_is_not_built_in() {
+        assert!(cloud("ecs", "x", &Way::default()).unwrap().is_none());
+        assert!(regions("ecs", &Way::default(), true).unwrap().is_empty());
+    }
 }

@@ -3,7 +3,7 @@
 //! A message has four parts: what failed, on which object, why, and what to try next. `Display` gives
 //! the first three, [`Error::hint`] the last.
 
-use crate::engine;
+use crate::engine::{self, Cleanup};
 use crate::fault::Fault;
 use std::borrow::Cow;
 use std::fmt;
@@ -92,6 +92,13 @@ pub enum Error {
     },
     /// Something temporary could not be made.
     Engine(engine::Error),
+    /// It failed, and something temporary that was made on the way may remain.
+    Leftover {
+        /// Why it failed.
+        error: Box<Self>,
+        /// What is gone, and what may remain.
+        cleanup: Box<Cleanup>,
+    },
 }
 
 impl Error {
@@ -102,6 +109,19 @@ impl Error {
             doing: doing.into(),
             fault,
             hint: None,
+        }
+    }
+
+    /// The same, if nothing remains of what was made on the way; else with what does.
+    #[must_use]
+    pub fn with_leftovers(self, cleanup: Cleanup) -> Self {
+        let error = Box::new(self);
+        match cleanup.is_clean() {
+            true => *error,
+            false => Self::Leftover {
+                error,
+                cleanup: Box::new(cleanup),
+            },
         }
     }
 
@@ -125,6 +145,7 @@ impl Error {
             | Self::Refused { hint, .. }
             | Self::Usage { hint, .. }
             | Self::Cost { hint, .. } => return hint.as_deref().map(Cow::Borrowed),
+            Self::Leftover { .. } => Some("settle that, then run flr gc"),
             Self::NotFound { .. } => Some("check the name; a relative one starts where you are"),
             Self::Denied { .. } => {
                 Some("run it as a user who may read the image, or as root for a block device")
@@ -158,6 +179,13 @@ impl fmt::Display for Error {
             | Self::Usage { what, .. }
             | Self::Cost { what, .. } => f.write_str(what),
             Self::Engine(error) => error.fmt(f),
+            Self::Leftover { error, cleanup } => {
+                write!(f, "{error}; what was made for it may remain:")?;
+                for (item, why) in &cleanup.left {
+                    write!(f, " {item} ({why})")?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -169,6 +197,7 @@ impl std::error::Error for Error {
             Self::Denied { source, .. } | Self::Io { source, .. } => Some(source),
             Self::Remote { fault, .. } => Some(fault),
             Self::Engine(error) => Some(error),
+            Self::Leftover { error, .. } => Some(error),
             Self::NotFound { .. }
             | Self::Busy { .. }
             | Self::Unsupported { .. }

@@ -19,6 +19,7 @@
 //! | [`config`] | `config.toml` |
 //! | [`clouds`] | the providers that make something temporary |
 //! | [`engine`] | temporary resources of providers, and their end |
+//! | [`held`] | a session of it that is kept open |
 
 pub mod aws;
 pub mod clouds;
@@ -28,6 +29,7 @@ pub mod engine;
 pub mod error;
 pub mod fault;
 pub mod file;
+pub mod held;
 pub mod http;
 mod locks;
 mod mounted;

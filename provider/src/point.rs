@@ -6,6 +6,7 @@ use flr_fs::ByteSource;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A point in time of an object.
@@ -134,6 +135,8 @@ pub struct OpenHow {
     pub reason: Option<String>,
     /// More tags for what is made.
     pub tags: Vec<(String, String)>,
+    /// Raised by whoever wants the opening to end; what was made by then is deleted.
+    pub interrupt: Option<Arc<AtomicBool>>,
 }
 
 /// A disk that was opened.

@@ -22,7 +22,8 @@ pub fn require(wanted: &[&str]) -> bool {
     false
 }
 
-fn has(what: &str) -> bool {
+/// The same question without the word.
+pub(crate) fn has(what: &str) -> bool {
     match what {
         "root" => is_root(),
         "fuse" => Path::new("/dev/fuse").exists(),

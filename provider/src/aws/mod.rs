@@ -10,18 +10,29 @@
 //! | [`fault`] | what AWS says when it refuses, sorted by its effect |
 //! | `text` | encoding, and messages without secrets |
 //! | [`ec2`] | what EC2 is asked, and its answers |
+//! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
+//! | [`volume`] | a point opened through temporary volumes |
+//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 //! | [`lightsail`] | points of Lightsail, through an export |
 
 pub mod client;
+pub mod cloud;
 mod credentials;
+pub mod device;
+mod device_names;
+pub mod ebs_volume;
 pub mod ec2;
 mod endpoint;
 pub mod fault;
 mod http_adapter;
+pub mod instance;
 pub mod lightsail;
 mod sign;
 mod skew;
 mod text;
 mod transport;
+pub mod volume;
 
 pub use client::{Client, ClientSettings};
+pub use cloud::AwsCloud;
+pub use volume::clone_disks;

@@ -37,16 +37,27 @@ impl Session {
         let kind = entry.record().kind.clone();
         let doing = format!("attach {kind} {id} to {target}");
         let mut backoff = engine.backoff(engine.settings().attach_limit);
+        let (kind, id) = (kind.as_str(), id.as_str());
+        let call = AttachCall { kind, id, target };
+        let mut attaching_since = None;
         loop {
             engine.go_on()?;
-            let seen = engine.call(engine.cloud().describe(&kind, &id)).await;
+            let seen = engine.call(engine.cloud().describe(kind, id)).await;
             let last = match seen.map(|seen| seen.map(|seen| seen.attachment)) {
                 Ok(Some(Attachment::Attached(to))) if to == target => return Ok(()),
-                Ok(Some(Attachment::Attaching(to))) if to == target => None,
+                Ok(Some(Attachment::Attaching(to))) if to == target => {
+                    let now = engine.clock().since_boot();
+                    let since = *attaching_since.get_or_insert(now);
+                    if now.saturating_sub(since) < engine.settings().stuck_after {
+                        None
+                    } else {
+                        attaching_since = None;
+                        engine.call(engine.cloud().detach(call)).await.err()
+                    }
+                }
                 // Being detached, not shown yet, free: only the provider's refusal tells.
                 Ok(_) => {
-                    let (kind, id) = (kind.as_str(), id.as_str());
-                    let call = AttachCall { kind, id, target };
+                    attaching_since = None;
                     engine.call(engine.cloud().attach(call)).await.err()
                 }
                 Err(fault) => Some(fault),

@@ -127,6 +127,12 @@ pub trait Cloud: fmt::Debug + Send + Sync {
     /// How it treats a kind of resource.
     fn kind(&self, kind: &str) -> Kind;
 
+    /// Whether this is the way to a record's resource. There may be several into one region: the
+    /// journal knows which one was taken, and only that one can tell what is gone.
+    fn reaches(&self, _record: &Record) -> bool {
+        true
+    }
+
     /// Whose credentials are in use now. Asked of the provider each time, never remembered: between two
     /// calls the credentials may have become those of another role.
     fn identity(&self) -> Answer<'_, Identity>;

@@ -69,15 +69,26 @@ impl Session {
         let doing = format!("use {} of {}", record.kind, record.parent);
         let id = record.id.clone().ok_or(Error::Misuse("it was not made"))?;
         let mut backoff = engine.backoff(engine.settings().ready_limit);
+        let mut absent_since = None;
         loop {
             engine.go_on()?;
             let answer = engine.cloud().describe(&entry.record().kind, &id);
             let last = match engine.call(answer).await {
                 Ok(Some(seen)) if seen.phase == Phase::Ready => break,
-                Ok(Some(seen)) if seen.phase == Phase::Pending => None,
+                Ok(Some(seen)) if seen.phase == Phase::Pending => {
+                    absent_since = None;
+                    None
+                }
                 Ok(Some(_)) => return Err(Error::Failed { doing }),
-                // Made, and not shown yet.
-                Ok(None) => None,
+                // Made, and not shown yet; or its making has failed, and nothing is left to be shown.
+                Ok(None) => {
+                    let now = engine.clock().since_boot();
+                    let since = *absent_since.get_or_insert(now);
+                    if now.saturating_sub(since) > engine.settings().consistency_window {
+                        return Err(Error::Failed { doing });
+                    }
+                    None
+                }
                 Err(fault) if fault.is_temporary() => Some(fault),
                 Err(fault) => return Err(Error::Fault { doing, fault }),
             };

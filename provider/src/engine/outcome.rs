@@ -131,16 +131,25 @@ impl Cleanup {
         }
     }
 
-    /// Adds what became of others.
+    /// Adds what became of others. What both tell of, because two ways lead to it, is told once.
     pub fn add(&mut self, other: Self) {
-        self.gone.extend(other.gone);
-        self.kept.extend(other.kept);
-        self.left.extend(other.left);
-        self.planned.extend(other.planned);
+        self.left.retain(|(item, _)| !other.gone.contains(item));
+        add_new(&mut self.gone, other.gone, |item| item);
+        add_new(&mut self.kept, other.kept, |(item, _)| item);
+        add_new(&mut self.left, other.left, |(item, _)| item);
+        add_new(&mut self.planned, other.planned, |item| item);
         for session in other.live {
             if !self.live.iter().any(|known| known.id == session.id) {
                 self.live.push(session);
             }
+        }
+    }
+}
+
+fn add_new<T>(all: &mut Vec<T>, others: Vec<T>, item: impl Fn(&T) -> &Item) {
+    for other in others {
+        if !all.iter().any(|known| item(known) == item(&other)) {
+            all.push(other);
         }
     }
 }
@@ -166,10 +175,18 @@ mod tests {
         };
         cleanup.kept.push((item.clone(), UnixTime(0)));
         assert_eq!(cleanup.exit_code(true), 0);
-        cleanup.left.push((item, Why::NotOurs));
+        cleanup.left.push((item.clone(), Why::NotOurs));
         assert_eq!(
             (cleanup.exit_code(true), cleanup.exit_code(false)),
             (20, 21)
         );
+        let mut other = Cleanup::default();
+        other.left.push((item.clone(), Why::Renewed));
+        cleanup.add(other);
+        assert_eq!(cleanup.left.len(), 1);
+        let mut other = Cleanup::default();
+        other.gone.push(item);
+        cleanup.add(other);
+        assert!(cleanup.is_clean() && cleanup.gone.len() == 1);
     }
 }

@@ -233,6 +233,7 @@ impl Engine {
     fn is_mine(&self, record: &Record) -> bool {
         (record.scope.provider == self.cloud().provider())
             && record.scope.region == self.cloud().region()
+            && self.cloud().reaches(record)
     }
 
     /// Fails if the credentials in use now are not those of a record.

@@ -8,6 +8,7 @@ use super::outcome::{Cleanup, Item, Why};
 use super::record::{Record, Scope, SessionRecord, State};
 use super::release::release;
 use super::time::UnixTime;
+use std::time::Duration;
 
 /// What is to be made. Deciding this is the provider's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,12 @@ impl Session {
         self.record.expires
     }
 
+    /// For how long it is promised to be done at each renewal.
+    #[must_use]
+    pub fn ttl(&self) -> Duration {
+        self.engine.settings().ttl
+    }
+
     /// The record of an operation.
     #[must_use]
     pub fn record(&self, op: OpId) -> Option<&Record> {
@@ -142,10 +149,15 @@ impl Session {
 
     /// Deletes everything, what was made last first, and returns when it was seen gone. With `keep` it
     /// stays, and is told as kept.
-    pub async fn close(mut self) -> Cleanup {
-        if self.record.keep {
-            return self.leave();
+    pub async fn close(self) -> Cleanup {
+        match self.record.keep {
+            true => self.leave(),
+            false => self.abandon().await,
         }
+    }
+
+    /// The same also with `keep`: what could not be used is nothing to keep.
+    pub async fn abandon(mut self) -> Cleanup {
         let cleanup = release_all(&self.engine, &mut self.entries).await;
         close_record(&self.engine, &self.record, &self.entries).await;
         cleanup

@@ -16,6 +16,8 @@ pub struct Settings {
     pub ready_limit: Duration,
     /// For attaching, or changing tags.
     pub attach_limit: Duration,
+    /// An attaching that takes longer is stuck: it is ended and begun anew.
+    pub stuck_after: Duration,
     /// For one resource to be seen gone.
     pub release_limit: Duration,
     /// For how long a session is promised to be done, unless it says so again. `--ttl`.
@@ -44,6 +46,7 @@ impl Default for Settings {
             create_limit: MINUTE.saturating_mul(5),
             ready_limit: MINUTE.saturating_mul(15),
             attach_limit: MINUTE.saturating_mul(5),
+            stuck_after: Duration::from_secs(90),
             release_limit: MINUTE.saturating_mul(15),
             ttl: MINUTE.saturating_mul(30),
             grace: MINUTE.saturating_mul(60),
