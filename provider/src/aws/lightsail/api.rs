@@ -166,18 +166,10 @@ pub(super) struct ExportDestination {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Operation {
     #[serde(default)]
-    pub(super) resource_name: Option<String>,
-    #[serde(default)]
-    pub(super) operation_type: String,
+    pub(super) id: Option<String>,
     /// `NotStarted`, `Started`, `Failed`, `Completed`, `Succeeded`.
     #[serde(default)]
     pub(super) status: String,
-    /// What it is about, mostly a name.
-    #[serde(default)]
-    pub(super) operation_details: Option<String>,
-    /// When it last became something else.
-    #[serde(default, deserialize_with = "time_or_none")]
-    pub(super) status_changed_at: Option<UnixTime>,
     #[serde(default)]
     pub(super) error_code: Option<String>,
     #[serde(default)]
@@ -245,7 +237,6 @@ page!(
     "exportSnapshotRecords",
     ExportRecord
 );
-page!(OperationPage, "GetOperations", "operations", Operation);
 
 /// All pages of a list. One that does not end, or that repeats itself, is no list.
 async fn all<P: Page>(client: &Client) -> Result<Vec<P::Entry>, Fault> {
@@ -284,9 +275,15 @@ pub(super) async fn export_records(client: &Client) -> Result<Vec<ExportRecord>,
     all::<ExportRecordPage>(client).await
 }
 
-/// What was done lately, for the reasons of failures.
-pub(super) async fn operations(client: &Client) -> Result<Vec<Operation>, Fault> {
-    all::<OperationPage>(client).await
+/// What became of something that was begun.
+pub(super) async fn operation(client: &Client, id: &str) -> Result<Operation, Fault> {
+    #[derive(Deserialize)]
+    struct Answer {
+        operation: Operation,
+    }
+    let body = json!({ "operationId": id });
+    let answer: Answer = client.lightsail("GetOperation", &body).await?;
+    Ok(answer.operation)
 }
 
 /// The automatic snapshots of an instance or a disk. `None`: there is no such resource (any more).
@@ -309,10 +306,14 @@ struct Begun {
 }
 
 /// A call that begins something. What has failed by the time of the answer is a fault.
-async fn begin(client: &Client, operation: &str, body: &Value) -> Result<(), Fault> {
+async fn begin(
+    client: &Client,
+    operation: &str,
+    body: &Value,
+) -> Result<Vec<Operation>, Fault> {
     let begun: Begun = client.lightsail(operation, body).await?;
     match begun.operations.iter().find(|one| one.has_failed()) {
-        None => Ok(()),
+        None => Ok(begun.operations),
         Some(failed) => {
             let fault = Fault::new(FaultKind::Refused, failed.why());
             let code = failed.error_code.clone();
@@ -332,22 +333,31 @@ pub(super) async fn copy_snapshot(
 ) -> Result<(), Fault> {
     source.insert("targetSnapshotName".into(), target.into());
     source.insert("sourceRegion".into(), client.region().into());
-    begin(client, "CopySnapshot", &Value::Object(source)).await
+    begin(client, "CopySnapshot", &Value::Object(source)).await?;
+    Ok(())
 }
 
-pub(super) async fn export_snapshot(client: &Client, source: &str) -> Result<(), Fault> {
+/// Exports a snapshot, and gives the id of the operation.
+pub(super) async fn export_snapshot(
+    client: &Client,
+    source: &str,
+) -> Result<Option<String>, Fault> {
     let body = json!({ "sourceSnapshotName": source });
-    begin(client, "ExportSnapshot", &body).await
+    let begun = begin(client, "ExportSnapshot", &body).await?;
+    let mut operations = begun.into_iter();
+    Ok(operations.find_map(|operation| operation.id))
 }
 
 pub(super) async fn delete_instance_snapshot(client: &Client, name: &str) -> Result<(), Fault> {
     let body = json!({ "instanceSnapshotName": name });
-    begin(client, "DeleteInstanceSnapshot", &body).await
+    begin(client, "DeleteInstanceSnapshot", &body).await?;
+    Ok(())
 }
 
 pub(super) async fn delete_disk_snapshot(client: &Client, name: &str) -> Result<(), Fault> {
     let body = json!({ "diskSnapshotName": name });
-    begin(client, "DeleteDiskSnapshot", &body).await
+    begin(client, "DeleteDiskSnapshot", &body).await?;
+    Ok(())
 }
 
 pub(super) async fn tag_resource(
@@ -362,10 +372,6 @@ pub(super) async fn tag_resource(
     let body = json!({ "resourceName": name, "tags": tags });
     let _: IgnoredAny = client.lightsail("TagResource", &body).await?;
     Ok(())
-}
-
-fn time_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UnixTime>, D::Error> {
-    time(deserializer).map(Some)
 }
 
 /// Seconds since 1970 with a fraction: `1543534665.678`, `1.543534665678E9`.

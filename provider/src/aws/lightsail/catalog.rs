@@ -1,6 +1,6 @@
 //! Points of Lightsail, what they cost, and how they are opened.
 
-use super::cloud::LightsailCloud;
+use super::cloud::{self, LightsailCloud};
 use super::disks;
 use super::export_session::{ExportedDisk, Exporting};
 use super::points::{self, Found, Listed};
@@ -77,7 +77,7 @@ impl Lightsail {
 
     /// Exports a point, and opens what came of it.
     fn export(&self, point: &Found, how: &OpenHow) -> Result<OpenedPoint> {
-        let settings = held::settings()?;
+        let settings = cloud::settings()?;
         let window = settings.consistency_window;
         let cloud = Arc::new(LightsailCloud::new(self.client.clone(), window));
         let engine = held::engine(Arc::<LightsailCloud>::clone(&cloud), how)?;

@@ -6,20 +6,19 @@
 //! | `lightsail-export` | ExportSnapshot | nothing | the record, by the name of the copy |
 //! | `lightsail-exported` | the export; "making" it means to tag it | tags are set, not added | ids in the journal, tags |
 
-use super::export::{self, Known, Looker};
+use super::export::{self, Looker, Memory};
 use super::made::{self, EXPORT_TAG, Made};
 use super::names::{self, ExportId};
 use super::parameters::Parameters;
 use super::{api, copies, ec2};
-use crate::aws::cloud::{AwsCloud, way};
-use crate::aws::{Client, ClientSettings};
+use crate::aws::{AwsCloud, Client, ClientSettings};
 use crate::clouds::Way;
 use crate::engine::{
     Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
-    TagCall, Tags,
+    Settings, TagCall, Tags,
 };
+use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
-use crate::held;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +26,21 @@ use std::time::Duration;
 /// The provider's name, in the journal and in addresses.
 pub const PROVIDER: &str = "lightsail";
 
+/// The engine's limits, as the environment has them.
+pub(super) fn settings() -> crate::Result<Settings> {
+    Settings::from_env().map_err(|what| Error::Usage {
+        what,
+        hint: Some("FLR_CONSISTENCY_WINDOW=120".to_owned()),
+    })
+}
+
 /// An account's Lightsail in one region.
 #[derive(Debug)]
 pub struct LightsailCloud {
     client: Client,
     /// The way that records must have been made on to be this one's concern.
     way: Way,
-    known: Known,
+    memory: Memory,
     window: Duration,
 }
 
@@ -41,11 +48,11 @@ impl LightsailCloud {
     /// What the engine makes exports with. `window` is how long reads may lag behind writes.
     #[must_use]
     pub fn new(client: Client, window: Duration) -> Self {
-        let way = way(&client);
+        let way = AwsCloud::new(client.clone()).way().clone();
         Self {
             client,
             way,
-            known: Known::default(),
+            memory: Memory::default(),
             window,
         }
     }
@@ -60,7 +67,7 @@ impl LightsailCloud {
             region: Some(region.to_owned()),
             endpoint_url: way.endpoint.clone(),
         })?;
-        let mut cloud = Self::new(client, held::settings()?.consistency_window);
+        let mut cloud = Self::new(client, settings()?.consistency_window);
         cloud.way = way.clone();
         Ok(Arc::new(cloud))
     }
@@ -78,10 +85,15 @@ impl LightsailCloud {
         &self.way
     }
 
+    /// What an export was begun as, if this process did.
+    pub(super) fn operation(&self, source: &str) -> Option<String> {
+        self.memory.operation(source)
+    }
+
     pub(super) const fn looker(&self) -> Looker<'_> {
         Looker {
             client: &self.client,
-            known: &self.known,
+            memory: &self.memory,
             window: self.window,
         }
     }
@@ -101,7 +113,8 @@ impl LightsailCloud {
             export::KIND => {
                 let source = call.inputs().first().filter(|name| **name == record.parent);
                 let source = source.ok_or_else(|| refused("an export is of a copy"))?;
-                api::export_snapshot(&self.client, source).await?;
+                let operation = api::export_snapshot(&self.client, source).await?;
+                self.memory.begun(source, operation);
                 Ok(export::id(record.op, source).to_string())
             }
             made::KIND => {

@@ -24,15 +24,60 @@ use crate::aws::Client;
 use crate::aws::ec2::{Query, describe_snapshots};
 use crate::engine::{Attachment, OpId, Phase, Seen, Tags, tags};
 use crate::fault::{Fault, FaultKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Its kind in the journal.
 pub(super) const KIND: &str = "lightsail-export";
 
-/// Images and snapshots that this process has seen: once they do not show any more, they are gone.
-pub(super) type Known = Mutex<BTreeSet<String>>;
+/// What this process has learnt of exports, and no other needs.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    shown: Mutex<BTreeMap<String, Shown>>,
+    operations: Mutex<BTreeMap<String, String>>,
+}
+
+/// Whether something that a record names was there when it was looked for.
+#[derive(Clone, Copy, Debug)]
+enum Shown {
+    /// It was, at least once.
+    Yes,
+    /// Never, and when that was first so.
+    Never(Instant),
+}
+
+impl Memory {
+    /// Remembers what an export was begun as.
+    pub(super) fn begun(&self, source: &str, operation: Option<String>) {
+        let begun = operation.map(|operation| (source.to_owned(), operation));
+        lock(&self.operations).extend(begun);
+    }
+
+    /// What an export was begun as, if that was here.
+    pub(super) fn operation(&self, source: &str) -> Option<String> {
+        lock(&self.operations).get(source).cloned()
+    }
+
+    fn shown(&self, id: &str) {
+        lock(&self.shown).insert(id.to_owned(), Shown::Yes);
+    }
+
+    /// Whether something that does not show may be too new to. What was seen before is gone; what was
+    /// never seen shows once reads have caught up.
+    fn may_be_new(&self, id: &str, window: Duration) -> bool {
+        let now = Instant::now();
+        let mut shown = lock(&self.shown);
+        match *shown.entry(id.to_owned()).or_insert(Shown::Never(now)) {
+            Shown::Yes => false,
+            Shown::Never(since) => now.saturating_duration_since(since) < window,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What the records and EC2 say of the exports of one snapshot.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +111,7 @@ impl Exports {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Looker<'a> {
     pub(super) client: &'a Client,
-    pub(super) known: &'a Known,
+    pub(super) memory: &'a Memory,
     /// How long reads may lag behind.
     pub(super) window: Duration,
 }
@@ -75,7 +120,6 @@ impl Looker<'_> {
     /// The exports of a snapshot.
     pub(super) async fn look(&self, source: &str) -> Result<Exports, Fault> {
         let mut exports = Exports::default();
-        let mut absent = false;
         for record in api::export_records(self.client).await? {
             if record.source_info.name != source {
                 continue;
@@ -84,14 +128,15 @@ impl Looker<'_> {
             exports.failed = exports.failed.saturating_add((record.state == "Failed").into());
             if let Some(id) = destination(&record)? {
                 let found = self.made_by(id).await?;
-                absent |= found.is_empty() && !self.known().contains(id);
-                exports.found.extend((!found.is_empty()).then_some(found));
+                match found.is_empty() {
+                    true => exports.unseen |= self.memory.may_be_new(id, self.window),
+                    false => exports.found.push(found),
+                }
             }
         }
         let query = Query::filter(format!("tag:{EXPORT_TAG}"), source);
         let tagged = describe_snapshots(self.client, &query).await?.into_iter();
         exports.tagged = tagged.map(|snapshot| snapshot.snapshot_id).collect();
-        exports.unseen = absent && self.ended_lately().await?;
         Ok(exports)
     }
 
@@ -105,27 +150,9 @@ impl Looker<'_> {
             found.image = Some(image);
         }
         if !found.is_empty() {
-            self.known().insert(id.to_owned());
+            self.memory.shown(id);
         }
         Ok(found)
-    }
-
-    fn known(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether any export ended so short a time ago that EC2 may not show yet what it made.
-    async fn ended_lately(&self) -> Result<bool, Fault> {
-        let operations = api::operations(self.client).await?;
-        let Some(now) = self.client.time() else {
-            return Ok(true);
-        };
-        let lately = |operation: &api::Operation| {
-            let changed = operation.status_changed_at;
-            let recent = changed.is_none_or(|changed| changed.plus(self.window) >= now);
-            operation.operation_type == "ExportSnapshot" && recent
-        };
-        Ok(operations.iter().any(lately))
     }
 
     /// As the engine sees it, under the operation of `id`.

@@ -152,19 +152,13 @@ impl Exporting<'_> {
 
     /// The reason, as far as Lightsail tells.
     async fn why_failed(&self, source: &str) -> Error {
-        let is_of = |name: &Option<String>| name.as_deref() == Some(source);
-        let why = match api::operations(self.client).await {
-            Ok(operations) => {
-                let mut operations = operations.into_iter();
-                let of = |one: &api::Operation| {
-                    is_of(&one.resource_name) || is_of(&one.operation_details)
-                };
-                let failed = operations.find(|one| {
-                    one.operation_type == "ExportSnapshot" && one.has_failed() && of(one)
-                });
-                failed.map_or_else(|| "no reason was given".to_owned(), |one| one.why())
-            }
-            Err(fault) => format!("its reason cannot be read: {fault}"),
+        let why = match self.cloud.operation(source) {
+            Some(id) => match api::operation(self.client, &id).await {
+                Ok(operation) => operation.why(),
+                Err(fault) => format!("its reason cannot be read: {fault}"),
+            },
+            // Its call got no answer.
+            None => "its reason is not known".to_owned(),
         };
         Error::Refused {
             what: format!("the export of {source} to EC2 failed: {why}"),
