@@ -46,6 +46,15 @@ pub struct PointInfo {
     pub tags: BTreeMap<String, String>,
 }
 
+impl PointInfo {
+    /// Whether it was taken whole. One that is not yet, or never will be, is no answer to `latest`.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let unfinished = ["pending", "error", "failed", "recoverable", "recovering", "deleting"];
+        !unfinished.contains(&self.state.as_str())
+    }
+}
+
 /// A disk of a point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskInfo {
@@ -135,7 +144,7 @@ pub struct OpenHow {
     pub reason: Option<String>,
     /// More tags for what is made.
     pub tags: Vec<(String, String)>,
-    /// Raised by whoever wants the opening to end; what was made by then is deleted.
+    /// Raised by whoever wants this to end: making ends, reading fails, cleaning up goes on.
     pub interrupt: Option<Arc<AtomicBool>>,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod check;
+pub mod choose;
 pub mod copy;
 pub mod error;
 mod folders;

@@ -134,6 +134,7 @@ pub struct Client {
 /// What all regions have in common.
 #[derive(Debug)]
 struct Shared {
+    settings: ClientSettings,
     endpoints: Endpoints,
     credentials: CredentialSource,
     clock: ProviderClock,
@@ -176,6 +177,7 @@ impl Client {
         let credentials = CredentialSource::new(settings.profile.clone(), region.clone(), adapter);
         Ok(Self {
             shared: Arc::new(Shared {
+                settings: settings.clone(),
                 endpoints,
                 credentials,
                 clock: ProviderClock::default(),
@@ -190,6 +192,12 @@ impl Client {
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// What it was made with. The region in use is [`region`](Self::region).
+    #[must_use]
+    pub fn settings(&self) -> &ClientSettings {
+        &self.shared.settings
     }
 
     /// The same account in another region.
