@@ -36,8 +36,6 @@ pub(super) struct InstanceSnapshot {
     #[serde(default)]
     pub(super) size_in_gb: u32,
     #[serde(default)]
-    pub(super) is_from_auto_snapshot: bool,
-    #[serde(default)]
     pub(super) location: ResourceLocation,
     #[serde(default)]
     pub(super) tags: Vec<Tag>,
@@ -65,8 +63,6 @@ pub(super) struct DiskSnapshot {
     pub(super) from_instance_arn: Option<String>,
     #[serde(default)]
     pub(super) size_in_gb: u32,
-    #[serde(default)]
-    pub(super) is_from_auto_snapshot: bool,
     #[serde(default)]
     pub(super) location: ResourceLocation,
     #[serde(default)]

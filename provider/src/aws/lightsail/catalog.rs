@@ -1,11 +1,12 @@
 //! Points of Lightsail, what they cost, and how they are opened.
 
-use super::cloud::{self, LightsailCloud};
+use super::cloud::LightsailCloud;
 use super::disks;
 use super::export_session::{ExportedDisk, Exporting};
 use super::points::{self, Found, Listed};
 use crate::aws::Client;
 use crate::aws::fault;
+use crate::engine::Settings;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::held::{self, HeldSession};
@@ -35,13 +36,24 @@ const PAGE_BLOCKS: u64 = 10_000;
 #[derive(Debug)]
 pub struct Lightsail {
     client: Client,
+    /// Other limits than those of the environment.
+    settings: Option<Settings>,
 }
 
 impl Lightsail {
     /// The points that this client can see.
     #[must_use]
     pub const fn new(client: Client) -> Self {
-        Self { client }
+        let settings = None;
+        Self { client, settings }
+    }
+
+    /// The same with other limits, for tests that cannot wait.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
     }
 
     /// Asks for what there is under a name, some times if need be.
@@ -77,10 +89,14 @@ impl Lightsail {
 
     /// Exports a point, and opens what came of it.
     fn export(&self, point: &Found, how: &OpenHow) -> Result<OpenedPoint> {
-        let settings = cloud::settings()?;
+        let settings = match &self.settings {
+            Some(settings) => settings.clone(),
+            None => held::settings()?,
+        };
         let window = settings.consistency_window;
         let cloud = Arc::new(LightsailCloud::new(self.client.clone(), window));
-        let engine = held::engine(Arc::<LightsailCloud>::clone(&cloud), how)?;
+        let look_gap = settings.look_gap;
+        let engine = held::engine_with(Arc::<LightsailCloud>::clone(&cloud), how, settings)?;
         let info = &point.info;
         let purpose = how.reason.clone();
         let purpose = purpose.unwrap_or_else(|| format!("{} of {}", info.id, info.object));
@@ -90,7 +106,7 @@ impl Lightsail {
             client: &self.client,
             interrupt: how.interrupt.as_deref(),
             tags: &how.tags,
-            look_gap: settings.look_gap,
+            look_gap,
             limit: EXPORT_LIMIT,
         };
         let exported = block_on(exporting.run(&mut session, point));

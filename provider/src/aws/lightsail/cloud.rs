@@ -15,10 +15,10 @@ use crate::aws::{AwsCloud, Client, ClientSettings};
 use crate::clouds::Way;
 use crate::engine::{
     Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
-    Settings, TagCall, Tags,
+    TagCall, Tags,
 };
-use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
+use crate::held;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +26,26 @@ use std::time::Duration;
 /// The provider's name, in the journal and in addresses.
 pub const PROVIDER: &str = "lightsail";
 
-/// The engine's limits, as the environment has them.
-pub(super) fn settings() -> crate::Result<Settings> {
-    Settings::from_env().map_err(|what| Error::Usage {
-        what,
-        hint: Some("FLR_CONSISTENCY_WINDOW=120".to_owned()),
-    })
-}
+/// Regions that have Lightsail; elsewhere there is nobody to ask.
+const REGIONS: &[&str] = &[
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-5",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
 
 /// An account's Lightsail in one region.
 #[derive(Debug)]
@@ -67,17 +80,20 @@ impl LightsailCloud {
             region: Some(region.to_owned()),
             endpoint_url: way.endpoint.clone(),
         })?;
-        let mut cloud = Self::new(client, settings()?.consistency_window);
+        let mut cloud = Self::new(client, held::settings()?.consistency_window);
         cloud.way = way.clone();
         Ok(Arc::new(cloud))
     }
 
-    /// The configured region, if there is one; with `all`, every region that the account can use.
+    /// The configured region, if there is one; with `all`, every region that the account can use; in
+    /// both cases only where there is Lightsail.
     ///
     /// # Errors
     /// The settings make no sense, or AWS cannot be asked.
     pub(crate) fn regions(way: &Way, all: bool) -> crate::Result<Vec<String>> {
-        AwsCloud::regions(way, all)
+        let mut regions = AwsCloud::regions(way, all)?;
+        regions.retain(|region| REGIONS.contains(&region.as_str()));
+        Ok(regions)
     }
 
     /// The way to this account.
@@ -172,7 +188,15 @@ impl LightsailCloud {
     /// What was made goes before what it was made from.
     async fn everything(&self) -> Result<Vec<Seen>, Fault> {
         let mut all = made::tagged(&self.client, EXPORT_TAG, None).await?;
-        all.extend(self.looker().untagged().await?);
+        match self.looker().untagged().await {
+            Ok(untagged) => all.extend(untagged),
+            // Who may not use Lightsail has nothing there that these credentials could delete.
+            Err(fault) if fault.kind == FaultKind::Denied => {
+                tracing::warn!("Lightsail is not looked at: {fault}");
+                return Ok(all);
+            }
+            Err(fault) => return Err(fault),
+        }
         for kind in [copies::INSTANCE, copies::DISK] {
             all.extend(copies::all(&self.client, kind).await?);
         }
