@@ -175,6 +175,8 @@ pub(crate) enum LogFormat {
 /// Commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// List the points in time of an object: snapshots of a volume, an instance, a disk.
+    Points(Points),
     /// Disks, partitions and filesystems, and what of them cannot be read, and why.
     Volumes(Volumes),
     /// List directories.
@@ -221,6 +223,23 @@ pub(crate) struct Addresses {
     /// What to read: IMAGE, IMAGE:/path or IMAGE::volume/path.
     #[arg(value_name = "ADDRESS")]
     pub(crate) addresses: Vec<OsString>,
+}
+
+/// `points`.
+#[derive(Debug, Args)]
+pub(crate) struct Points {
+    /// The object: vol-…, i-…, snap-…, aws:NAME, SOURCE:NAME.
+    #[arg(value_name = "OBJECT")]
+    pub(crate) addresses: Vec<OsString>,
+    /// Taken at or after this time: `2026-11-18`, `2026-11-18T03:00`, `3d`, `2h`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Taken before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only points with this tag; several must all be there.
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    pub(crate) tag: Vec<String>,
 }
 
 /// `volumes`.

@@ -72,6 +72,7 @@ impl Exit {
     pub(crate) fn with_leftovers(self) -> Self {
         match self {
             Self::Done => Self::Leftover,
+            Self::Interrupted | Self::Terminated => self,
             _ => Self::PartialLeftover,
         }
     }

@@ -5,8 +5,11 @@ use crate::exit::Exit;
 use crate::output::Failure;
 use std::fs::File;
 use std::sync::Mutex;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts the log for the rest of the process.
 pub(crate) fn start(global: &Global) -> Result<(), Failure> {
@@ -16,32 +19,36 @@ pub(crate) fn start(global: &Global) -> Result<(), Failure> {
         1 => LevelFilter::INFO,
         _ => LevelFilter::TRACE,
     };
-    let builder = fmt().with_max_level(level).with_target(false);
-    match &global.log_file {
-        None => {
-            let builder = builder
-                .with_writer(std::io::stderr)
-                .with_ansi(false)
-                .without_time();
-            match global.log_format {
-                LogFormat::Text => builder.init(),
-                LogFormat::Json => builder.json().init(),
-            }
-        }
-        Some(path) => {
-            let file = open(path).map_err(|error| {
-                Failure::new(
-                    Exit::Usage,
-                    format!("--log-file {}: {error}", path.display()),
-                )
-            })?;
-            let builder = builder.with_writer(Mutex::new(file)).with_ansi(false);
-            match global.log_format {
-                LogFormat::Text => builder.init(),
-                LogFormat::Json => builder.json().init(),
-            }
-        }
-    }
+    // Only what is our own: libraries log headers, and secrets are in them.
+    let ours = filter_fn(move |metadata| {
+        let target = metadata.target();
+        // What comes through the `log` crate is asked about under its own name first.
+        let ours = target.starts_with("flr") || target.starts_with("fuser") || target == "log";
+        ours && *metadata.level() <= level
+    });
+    let file = match &global.log_file {
+        None => None,
+        Some(path) => Some(open(path).map_err(|error| {
+            let what = format!("--log-file {}: {error}", path.display());
+            Failure::new(Exit::Usage, what)
+        })?),
+    };
+    // On a terminal the time is known to whoever reads it.
+    let timed = file.is_some();
+    let layer = fmt::layer().with_target(false).with_ansi(false);
+    let layer = layer.with_writer(match file {
+        Some(file) => BoxMakeWriter::new(Mutex::new(file)),
+        None => BoxMakeWriter::new(std::io::stderr),
+    });
+    let layer = match (global.log_format, timed) {
+        (LogFormat::Text, true) => layer.boxed(),
+        (LogFormat::Text, false) => layer.without_time().boxed(),
+        (LogFormat::Json, true) => layer.json().boxed(),
+        (LogFormat::Json, false) => layer.json().without_time().boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(ours))
+        .init();
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod args;
 mod color;
 mod commands;
+mod ending;
 mod exit;
 mod hash;
 mod log;
@@ -10,7 +11,9 @@ mod node;
 mod open;
 mod output;
 mod progress;
+mod remote;
 mod signals;
+mod table;
 mod when;
 
 use args::{Cli, Command};
@@ -19,7 +22,9 @@ use commands::Context;
 use exit::{Exit, Tally};
 use flr_recover::shown::for_terminal;
 use output::{Failure, Outcome, Output, Stop};
+use remote::Remote;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -37,12 +42,14 @@ fn main() -> ExitCode {
     let mut ctx = Context {
         global: &cli.global,
         out,
+        remote: Rc::new(Remote::new(zone.clone())),
         zone,
         tally: Tally::default(),
         totals: serde_json::Map::new(),
         last: None,
     };
-    let outcome = run(&mut ctx, &cli.command).and_then(|exit| {
+    let outcome = run(&mut ctx, &cli.command);
+    let outcome = ending::clean_up(&mut ctx, outcome).and_then(|exit| {
         ctx.summary(exit)?;
         ctx.out.flush()?;
         Ok(exit)
@@ -107,6 +114,7 @@ fn prepare(cli: &Cli) -> Result<jiff::tz::TimeZone, Failure> {
 
 fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
     match command {
+        Command::Points(args) => commands::points::run(ctx, args),
         Command::Volumes(args) => commands::volumes::run(ctx, args),
         Command::Ls(args) => commands::ls::run(ctx, args),
         Command::Tree(args) => commands::tree::run(ctx, args),

@@ -167,6 +167,7 @@ fn record(point: &Path, options: &MountOptions) -> io::Result<Record> {
         allow_other: options.allow_other,
         uid: options.uid,
         gid: options.gid,
+        sessions: options.sessions.clone(),
     })
 }
 

@@ -14,6 +14,8 @@ pub struct MountOptions {
     pub address: String,
     /// The files that the view reads. Mounting over one of them is refused.
     pub images: Vec<PathBuf>,
+    /// Sessions whose resources the view needs: they are deleted when the mount has ended.
+    pub sessions: Vec<String>,
     /// Folders with state and caches. Mounting over, inside or above them is refused.
     pub state_dirs: Vec<PathBuf>,
     /// Whether users other than the one who mounts may look. The kernel then checks permissions.

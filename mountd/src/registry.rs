@@ -60,6 +60,9 @@ pub struct Record {
     pub uid: Option<u32>,
     /// Group of every node, instead of the stored one.
     pub gid: Option<u32>,
+    /// Sessions whose resources the mount needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<String>,
 }
 
 impl Record {
@@ -321,6 +324,7 @@ mod tests {
             allow_other: false,
             uid: Some(7),
             gid: None,
+            sessions: Vec::new(),
         }
     }
 

@@ -36,6 +36,22 @@ pub struct Outcome {
     pub ended: Option<bool>,
     /// Whether it was left behind by a process that had died.
     pub was_dead: bool,
+    /// Sessions whose resources it needed. If the process has ended, they are deleted, or what remains
+    /// is in their journal.
+    pub sessions: Vec<String>,
+}
+
+/// How much longer a process is waited for that has something to delete: a step of the clone engine has
+/// a deadline of 15 minutes.
+const CLEANUP_WAIT: Duration = Duration::from_secs(20 * 60);
+
+/// The deadline for the process of a mount.
+fn deadline_of(record: Option<&Record>, deadline: Option<Instant>) -> Option<Instant> {
+    let deadline = deadline?;
+    match record.is_some_and(|record| !record.sessions.is_empty()) {
+        true => Some(deadline.checked_add(CLEANUP_WAIT).unwrap_or(deadline)),
+        false => Some(deadline),
+    }
 }
 
 /// Unmounts the mount of ours at `dir`.
@@ -99,6 +115,7 @@ fn unmount_one(
     let point = &mount.mount_point;
     let record = record_of(mount, &options.registry);
     let process = record.as_ref().map(|record| record.process.clone());
+    let deadline = deadline_of(record.as_ref(), deadline);
     let was_dead = process.as_ref().is_some_and(|process| !process.is_alive());
     // A dead mount is in use by programs that have not noticed; nothing is lost by detaching it.
     let lazy = options.lazy || was_dead;
@@ -110,11 +127,15 @@ fn unmount_one(
         Some(process) if was_dead || !lazy => wait(point, &process, deadline)?,
         _ => None,
     };
+    let (address, sessions) = record
+        .map(|record| (record.address, record.sessions))
+        .unzip();
     Ok(Outcome {
         mount_point: point.clone(),
-        address: record.map(|record| record.address),
+        address,
         ended,
         was_dead,
+        sessions: sessions.unwrap_or_default(),
     })
 }
 
@@ -128,11 +149,13 @@ fn gone_already(
     let record = records
         .into_iter()
         .find(|record| record.mount_point() == point && record.process.is_alive())?;
+    let deadline = deadline_of(Some(&record), deadline);
     Some(wait(point, &record.process, deadline).map(|ended| Outcome {
         mount_point: point.to_owned(),
         address: Some(record.address),
         ended,
         was_dead: false,
+        sessions: record.sessions,
     }))
 }
 

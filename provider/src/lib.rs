@@ -17,6 +17,7 @@
 //! | [`point`] | points in time, and what a provider that has them offers |
 //! | [`aws`], [`http`], [`nbd`], [`object`] | where they are from |
 //! | [`config`] | `config.toml` |
+//! | [`secret`] | passwords, and where users keep them |
 //! | [`clouds`] | the providers that make something temporary |
 //! | [`engine`] | temporary resources of providers, and their end |
 //! | [`held`] | a session of it that is kept open |
@@ -37,9 +38,11 @@ pub mod nbd;
 pub mod object;
 pub mod point;
 pub mod remote;
+pub mod secret;
 mod watch;
 
 pub use error::{Error, Result};
 pub use fault::{Fault, FaultKind};
 pub use file::{FileSource, OpenOptions};
+pub use secret::Secret;
 pub use watch::ImageChanged;

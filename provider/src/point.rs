@@ -50,7 +50,14 @@ impl PointInfo {
     /// Whether it was taken whole. One that is not yet, or never will be, is no answer to `latest`.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let unfinished = ["pending", "error", "failed", "recoverable", "recovering", "deleting"];
+        let unfinished = [
+            "pending",
+            "error",
+            "failed",
+            "recoverable",
+            "recovering",
+            "deleting",
+        ];
         !unfinished.contains(&self.state.as_str())
     }
 }

@@ -174,7 +174,11 @@ fn instant(time: DateTime, zone: &TimeZone) -> Result<jiff::Timestamp, NoPoint> 
         }) => {
             let hours = i32::from(hours).saturating_mul(3600);
             let seconds = hours.saturating_add(i32::from(minutes).saturating_mul(60));
-            let seconds = if west { seconds.saturating_neg() } else { seconds };
+            let seconds = if west {
+                seconds.saturating_neg()
+            } else {
+                seconds
+            };
             Offset::from_seconds(seconds)
                 .map_err(|_| impossible())?
                 .to_time_zone()
@@ -194,11 +198,8 @@ fn named<'a>(points: &'a [PointInfo], name: &str) -> Result<Choice<'a>, NoPoint>
     let found: Vec<_> = points.iter().filter(is_it).collect();
     let Some(point) = found.last() else {
         let names: Vec<_> = points.iter().flat_map(names_of).collect();
-        let near = crate::address::nearest(
-            name.as_bytes(),
-            names.iter().map(|name| name.as_bytes()),
-            1,
-        );
+        let near =
+            crate::address::nearest(name.as_bytes(), names.iter().map(|name| name.as_bytes()), 1);
         let near = near.first().map(|name| String::from_utf8_lossy(name));
         let near = near.map_or_else(String::new, |name| format!("; did you mean {name}?"));
         return Err(no_point(format!("there is no point {name}{near}")));

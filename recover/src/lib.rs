@@ -9,6 +9,7 @@ mod folders;
 pub mod fstab;
 pub mod guest;
 pub mod listing;
+pub mod origin;
 pub mod point;
 pub mod registry;
 pub mod shown;

@@ -251,13 +251,14 @@ fn an_export_that_fails_says_so_and_leaves_nothing() {
 
 #[test]
 fn a_copy_that_fails_says_so_and_leaves_nothing() {
-    let (fake, place) = (world(), place());
+    let (fake, place) = (Arc::new(world()), place());
     let before = things(&fake.state());
     fake.state().settings.copy_time = Duration::from_secs(3600);
-    let state = fake.shared_state();
+    let weak = Arc::downgrade(&fake);
     let failing = move |call: &Call| {
         if call.operation == "GetDiskSnapshots" || call.operation == "GetInstanceSnapshots" {
-            let mut state = state.lock().expect("a lock");
+            let fake = weak.upgrade().expect("a stand-in");
+            let mut state = fake.state();
             let copies = state.lightsail.snapshots.iter_mut();
             copies
                 .filter(|copy| copy.resource.name.starts_with("flr_"))

@@ -6,7 +6,6 @@ use crate::exit::{Exit, Tally};
 use crate::open::{Opened, Opener, hint_of, quoted};
 use crate::output::{Failure, Outcome, Stop, fields};
 use crate::progress::Bar;
-use crate::signals::Interrupt;
 use flr_recover::address::{Address, Locator};
 use flr_recover::check::{
     Counts, Event, Finding, Options, Severity, THREAD_NAME, check_point, check_target,
@@ -14,11 +13,13 @@ use flr_recover::check::{
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
 use std::ffi::OsStr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Check) -> Outcome {
-    let interrupt = Interrupt::install()?;
+    let remote = Rc::clone(&ctx.remote);
+    let interrupt = remote.signals()?;
     let options = Options {
         second_reader: args.second_reader,
         cancel: Arc::clone(&interrupt.flag),
@@ -26,7 +27,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Check) -> Outcome {
     if args.second_reader {
         quiet_second_reader();
     }
-    let mut opener = Opener::new(ctx.global);
+    let mut opener = Opener::new(ctx);
     let addresses = opener.addresses(&args.addresses.addresses)?;
     let single = addresses.len() == 1;
     // Several addresses end as several items of any command do.

@@ -20,6 +20,7 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -33,7 +34,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
             .hint("flr cp disk.img:/etc/fstab .")
     };
     let (dest, sources) = args.operands.split_last().ok_or_else(usage)?;
-    let mut opener = Opener::new(ctx.global);
+    let mut opener = Opener::new(ctx);
     let listed = ctx.global.files_from0.is_some() || !ctx.global.path_b64.is_empty();
     if sources.is_empty() && !listed && ctx.global.from.is_none() {
         return Err(usage().into());
@@ -96,7 +97,8 @@ fn to_directory(
     single: bool,
 ) -> Outcome {
     let options = options(args);
-    let interrupt = Interrupt::install()?;
+    let remote = Rc::clone(&ctx.remote);
+    let interrupt = remote.signals()?;
     let total = sources
         .iter()
         .map(|(opened, _)| total_of(opened))
@@ -105,10 +107,10 @@ fn to_directory(
     let mut report = CopyReport::default();
     for (opened, slash) in sources {
         let place = place(opened, *slash, dest, single)?;
-        report.add(copy(ctx, opened, &place, &options, &bar, &interrupt)?);
+        report.add(copy(ctx, opened, &place, &options, &bar, interrupt)?);
     }
     bar.finish();
-    finish(ctx, &report, &interrupt)
+    finish(ctx, &report, interrupt)
 }
 
 /// Copies one source. Several threads tell what happens; what belongs on standard output comes here

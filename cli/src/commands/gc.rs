@@ -43,15 +43,26 @@ fn clean(engine: &Engine, reachable: bool, options: GcOptions) -> Outcome<Cleanu
     cleaned.map_err(|error| engine_failure(&error).into())
 }
 
-/// One line for each resource.
+/// One line for each resource, each of which is counted.
 pub(crate) fn tell(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
-    for item in &cleanup.gone {
+    for _ in cleanup.gone.iter().chain(&cleanup.planned) {
         ctx.tally.done();
+    }
+    lines(ctx, cleanup)?;
+    for live in &cleanup.live {
+        let (id, owner) = (live.id, &live.owner);
+        ctx.out.note(&format!("session {id} is in use by {owner}"));
+    }
+    Ok(())
+}
+
+/// One line for each resource.
+pub(crate) fn lines(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
+    for item in &cleanup.gone {
         let name = session::named(item);
         session::resource_line(ctx, item, "gone", None, None, &format!("gone {name}"))?;
     }
     for item in &cleanup.planned {
-        ctx.tally.done();
         let text = format!("would delete {}", session::named(item));
         session::resource_line(ctx, item, "planned", None, None, &text)?;
     }
@@ -63,10 +74,6 @@ pub(crate) fn tell(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
         let (why, name) = (why.to_string(), session::named(item));
         let text = format!("remains {name}: {why}");
         session::resource_line(ctx, item, "left", None, Some(&why), &text)?;
-    }
-    for live in &cleanup.live {
-        let (id, owner) = (live.id, &live.owner);
-        ctx.out.note(&format!("session {id} is in use by {owner}"));
     }
     Ok(())
 }
@@ -87,15 +94,17 @@ pub(crate) fn finish(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome {
     };
     let exit = ctx.tally.exit().with_leftovers();
     let mut failure = Failure::new(exit, message).hint("settle that, then run flr gc");
-    failure.resources = cleanup
-        .left
-        .iter()
-        .map(|(item, why)| {
-            let why = why.to_string();
-            Value::Object(resource_fields(item, "left", None, Some(&why)))
-        })
-        .collect();
+    failure.resources = resources(cleanup);
     Err(failure.into())
+}
+
+/// What remains, as `exit_error` tells it.
+pub(crate) fn resources(cleanup: &Cleanup) -> Vec<Value> {
+    let left = cleanup.left.iter().map(|(item, why)| {
+        let why = why.to_string();
+        Value::Object(resource_fields(item, "left", None, Some(&why)))
+    });
+    left.collect()
 }
 
 #[cfg(test)]

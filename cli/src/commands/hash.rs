@@ -73,7 +73,7 @@ fn check(ctx: &mut Context<'_>, args: &Hash, list: &Path) -> Outcome {
     let shown = for_terminal(list.as_os_str().as_encoded_bytes());
     let usage = |what: String| Failure::new(Exit::Usage, format!("--check {shown}{what}"));
     let text = read(list).map_err(|error| usage(format!(": {error}")))?;
-    let mut opener = Opener::new(ctx.global);
+    let mut opener = Opener::new(ctx);
     let base = base(&opener, args)?;
     let mut wanted = Vec::new();
     for (number, line) in (1_u64..).zip(text.split(|byte| *byte == b'\n')) {

@@ -8,6 +8,7 @@ pub(crate) mod gc;
 pub(crate) mod hash;
 pub(crate) mod ls;
 pub(crate) mod mount;
+pub(crate) mod points;
 pub(crate) mod session;
 pub(crate) mod stat;
 pub(crate) mod tree;
@@ -18,18 +19,21 @@ use crate::args::Global;
 use crate::exit::{Exit, Tally};
 use crate::open::{Opened, Opener, describe, quoted};
 use crate::output::{Failure, Outcome, Output, Stop};
+use crate::remote::Remote;
 use flr_fs::Request;
 use flr_recover::Error;
 use flr_recover::address::Address;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use std::ffi::OsString;
+use std::rc::Rc;
 
 /// What every command is given.
 pub(crate) struct Context<'a> {
     pub(crate) global: &'a Global,
     pub(crate) out: Output,
     pub(crate) zone: TimeZone,
+    pub(crate) remote: Rc<Remote>,
     pub(crate) tally: Tally,
     /// What the summary is to say beside the counts.
     pub(crate) totals: Map<String, Value>,
@@ -46,7 +50,7 @@ impl Context<'_> {
         follow_last: bool,
         mut each: impl FnMut(&mut Self, &Opened) -> Outcome<()>,
     ) -> Outcome {
-        let mut opener = Opener::new(self.global);
+        let mut opener = Opener::new(self);
         let addresses = opener.addresses(operands)?;
         let single = addresses.len() == 1;
         for address in &addresses {

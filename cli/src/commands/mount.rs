@@ -3,7 +3,7 @@
 //! A mount in the background is this program started once more: a process with threads cannot be
 //! forked. The child opens the address itself and says on its standard output when it is ready.
 
-use super::Context;
+use super::{Context, gc, session};
 use crate::args::{Mount, Umount};
 use crate::exit::Exit;
 use crate::node::put_bytes;
@@ -109,7 +109,12 @@ fn foreground(ctx: &mut Context<'_>, args: &Mount) -> Outcome {
             ctx.tally.done();
             Ok(Exit::Done)
         }
-        Err(Stop::Failure(failure) | Stop::Item(failure)) if args.child => {
+        // What was made for it goes first: the parent tells the user how it ended.
+        Err(stop) if args.child => {
+            let failure = match crate::ending::clean_up(ctx, Err(stop)) {
+                Err(Stop::Failure(failure) | Stop::Item(failure)) => failure,
+                outcome => return outcome,
+            };
             let told = background::report(background::Failure {
                 error: failure.message.clone(),
                 hint: failure.hint.clone(),
@@ -127,7 +132,7 @@ fn foreground(ctx: &mut Context<'_>, args: &Mount) -> Outcome {
 
 fn serve_here(ctx: &mut Context<'_>, args: &Mount) -> Outcome<End> {
     let (address, dir) = operands(ctx, args)?;
-    let mut opener = Opener::new(ctx.global);
+    let mut opener = Opener::new(ctx);
     let opened = opener.open(&address, true, &mut ctx.out)?;
     let resolved = &opened.target.resolved;
     if resolved.metadata.kind != FileKind::Directory {
@@ -146,7 +151,13 @@ fn serve_here(ctx: &mut Context<'_>, args: &Mount) -> Outcome<End> {
     if resolved.node != view.root() {
         view = Arc::new(view.rooted_at(resolved.node));
     }
-    let options = options(&opener, args, &address, dir)?;
+    let mut options = options(&opener, args, &address, dir)?;
+    options.sessions = ctx.remote.sessions();
+    drop((opened, opener));
+    ctx.remote.disarm();
+    if let Some(exit) = ctx.remote.signal() {
+        return Err(Failure::new(exit, "interrupted").into());
+    }
     let served = serve(view, &options, |ready| {
         if args.child {
             // It was opened when the log began, so it can be.
@@ -170,10 +181,7 @@ fn operands(ctx: &Context<'_>, args: &Mount) -> Outcome<(Address, PathBuf)> {
         (Some(dir), None) if ctx.global.from.is_some() => (Vec::new(), PathBuf::from(dir)),
         _ => return Err(usage().into()),
     };
-    let address = Opener::new(ctx.global)
-        .addresses(&operands)?
-        .into_iter()
-        .next();
+    let address = Opener::new(ctx).addresses(&operands)?.into_iter().next();
     Ok((address.ok_or_else(usage)?, dir))
 }
 
@@ -188,6 +196,7 @@ fn options(
         mount_point,
         address: address.to_string(),
         images: opener.files(address),
+        sessions: Vec::new(),
         state_dirs: Vec::new(),
         allow_other: args.allow_other,
         uid: None,
@@ -274,6 +283,7 @@ pub(crate) fn umount(ctx: &mut Context<'_>, args: &Umount) -> Outcome {
             .collect()
     };
     let single = outcomes.len() == 1;
+    let mut sessions = Vec::new();
     let named = args
         .dirs
         .iter()
@@ -283,6 +293,9 @@ pub(crate) fn umount(ctx: &mut Context<'_>, args: &Umount) -> Outcome {
         match outcome {
             Ok(outcome) => {
                 ctx.tally.done();
+                if outcome.ended == Some(true) {
+                    sessions.extend(outcome.sessions.clone());
+                }
                 if ctx.out.json {
                     let mut map = fields(json!({
                         "state": "unmounted", "address": outcome.address,
@@ -303,5 +316,7 @@ pub(crate) fn umount(ctx: &mut Context<'_>, args: &Umount) -> Outcome {
             }
         }
     }
-    Ok(ctx.tally.exit())
+    let remains = session::remains(&sessions)?;
+    gc::lines(ctx, &remains)?;
+    gc::finish(ctx, &remains)
 }

@@ -9,7 +9,7 @@ use flr_provider::clouds::cloud;
 use flr_provider::engine::{
     Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, Nowhere, Parts, Processes, Record,
     SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, SystemClock,
-    SystemProcesses, SystemRand, UnixTime, block_on, state_dir,
+    SystemProcesses, SystemRand, UnixTime, Why, block_on, state_dir,
 };
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
@@ -153,6 +153,30 @@ pub(crate) fn engine_failure(error: &Error) -> Failure {
         Error::Store(error) => store_failure(error),
         error => Failure::new(Exit::of_engine(error), error.to_string()),
     }
+}
+
+/// What sessions whose processes have ended did not delete.
+pub(crate) fn remains(sessions: &[String]) -> Outcome<Cleanup> {
+    let mut cleanup = Cleanup::default();
+    if sessions.is_empty() {
+        return Ok(cleanup);
+    }
+    let Some(journal) = Journal::open()? else {
+        return Ok(cleanup);
+    };
+    let mut open = journal.sessions()?;
+    open.retain(|session| sessions.contains(&session.id.to_string()));
+    for session in open {
+        for record in journal.records(session.id)? {
+            let item = Item::of(&record);
+            match (record.state, session.keep) {
+                (State::Gone, _) => {}
+                (_, true) => cleanup.kept.push((item, record.expires)),
+                (_, false) => cleanup.left.push((item, Why::Deadline(None))),
+            }
+        }
+    }
+    Ok(cleanup)
 }
 
 /// Runs `session`.

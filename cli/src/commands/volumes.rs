@@ -1,7 +1,7 @@
 //! `flr volumes`: what was found on an object, and what of it cannot be read, and why.
 
 use super::Context;
-use crate::args::{Global, Volumes};
+use crate::args::Volumes;
 use crate::open::{Opener, at_volume, describe, hint_for, quoted};
 use crate::output::Outcome;
 use flr_fs::{FsState, Opened, VolumeNode};
@@ -15,13 +15,10 @@ use std::path::PathBuf;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Volumes) -> Outcome {
-    let addresses = Opener::new(ctx.global).addresses(&args.addresses)?;
-    let (addresses, with) = one_object(addresses);
-    let global = Global {
-        with: [ctx.global.with.clone(), with].concat(),
-        ..ctx.global.clone()
-    };
-    let mut opener = Opener::new(&global);
+    let opener = Opener::new(ctx);
+    let (addresses, more) = one_object(opener.addresses(&args.addresses)?);
+    let mut opener = opener.and_disks(&more);
+    let with = [ctx.global.with.clone(), more].concat();
     let single = addresses.len() == 1;
     for (index, address) in addresses.iter().enumerate() {
         let point = match point_of(&mut opener, address, ctx) {
@@ -37,7 +34,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Volumes) -> Outcome {
             ctx.out.line(&format!("{gap}{address}:"))?;
         }
         show(ctx, address, &point, single)?;
-        for (number, file) in (2_u32..).zip(&global.with) {
+        for (number, file) in (2_u32..).zip(&with) {
             let file = quoted(&for_terminal(file.as_os_str().as_encoded_bytes()));
             ctx.out.note(&format!(
                 "disk/{number} is {file}: give it to other commands by --with {file}"
@@ -73,7 +70,7 @@ fn point_of(
     if nested {
         return Ok(opener.open(address, true, &mut ctx.out)?.target.point);
     }
-    opener.point(address)
+    opener.point(address, &mut ctx.out)
 }
 
 /// A line of the listing.
@@ -267,27 +264,7 @@ fn print(ctx: &mut Context<'_>, rows: &[Row], warn: bool) -> Outcome<()> {
             shown(&row.os),
         ]);
     }
-    let mut widths = [0_usize; 7];
-    for row in &table {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in &table {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(widths)
-            .enumerate()
-            .map(|(i, (cell, n))| {
-                if i == 2 {
-                    format!("{cell:>n$}")
-                } else {
-                    format!("{cell:<n$}")
-                }
-            })
-            .collect();
-        ctx.out.line(cells.join("  ").trim_end())?;
-    }
+    crate::table::print(ctx, &table, 2)?;
     for row in rows {
         let name = for_terminal(row.name.as_bytes());
         if let (Some(error), true) = (&row.unsupported, warn) {

@@ -7,10 +7,10 @@ use super::http_adapter::Adapter;
 use super::sign::{Unsigned, sign};
 use super::skew::ProviderClock;
 use super::text::{form, tame};
-use super::transport;
 use crate::engine::UnixTime;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
+use crate::http::fault::{from_error, retry_after};
 use crate::remote::block_on;
 use aws_credential_types::Credentials;
 use bytes::{Bytes, BytesMut};
@@ -252,7 +252,7 @@ impl Client {
             .unwrap_or_else(|_| Bytes::new());
         let secrets = secrets(&request, &credentials);
         let mut fault = faults::fault(status, error_type, &body, &secrets);
-        fault.retry_after = transport::retry_after(&headers);
+        fault.retry_after = retry_after(&headers, clock.now());
         let code = fault.code.as_deref().unwrap_or_default();
         if faults::is_signature(code) && clock.correct(&headers) {
             fault.kind = FaultKind::Expired;
@@ -307,7 +307,7 @@ impl Client {
         for (name, value) in signed {
             builder = builder.header(name, value);
         }
-        builder.send().await.map_err(transport::from_error)
+        builder.send().await.map_err(from_error)
     }
 
     /// A call to EC2: a form, answered with XML. `T` is what is within the outermost element.
@@ -421,7 +421,7 @@ fn http_client(url: &str) -> crate::Result<reqwest::Client> {
         what: format!("{url} is no URL"),
         hint: None,
     })?;
-    transport::client(&url)
+    crate::http::client(&url)
 }
 
 fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
@@ -462,7 +462,7 @@ async fn read_body(mut sent: reqwest::Response, limit: usize) -> Result<Bytes, F
         .ok()
         .filter(|room| *room <= limit);
     let mut body = BytesMut::with_capacity(room.ok_or_else(too_long)?);
-    while let Some(piece) = sent.chunk().await.map_err(transport::from_error)? {
+    while let Some(piece) = sent.chunk().await.map_err(from_error)? {
         if body.len().saturating_add(piece.len()) > limit {
             return Err(too_long());
         }

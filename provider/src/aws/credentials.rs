@@ -2,8 +2,8 @@
 
 use super::http_adapter::Adapter;
 use super::text::tame;
-use super::transport::reasons;
 use crate::fault::{Fault, FaultKind};
+use crate::http::fault::reasons;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;

@@ -2,7 +2,8 @@
 
 use super::client::{ClientSettings, Service};
 use crate::error::{Error, Result};
-use std::net::IpAddr;
+use crate::http::check_url;
+use reqwest::Url;
 
 /// Where the services are, as the user said; else where AWS has them.
 #[derive(Clone, Debug, Default)]
@@ -82,34 +83,16 @@ pub(super) fn is_region(name: &str) -> bool {
 
 /// An address that may be used: https, or http to this machine.
 fn check(name: &str, url: &str) -> Result<String> {
-    let refused = |why: &str| Error::Usage {
-        what: format!("{name}: {why}"),
+    let refused = |what: &str| Error::Usage {
+        what: format!("{name}: {what}"),
         hint: Some("give an address such as https://ebs.eu-west-1.amazonaws.com".to_owned()),
     };
-    let parsed = reqwest::Url::parse(url).map_err(|_| refused("it is no URL"))?;
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(refused("an endpoint has no user and no password"));
-    }
+    let parsed = Url::parse(url).map_err(|_| refused("expected a URL"))?;
+    check_url(&parsed).map_err(|error| refused(&error.to_string()))?;
     if parsed.query().is_some() || parsed.fragment().is_some() {
         return Err(refused("an endpoint has no query"));
     }
-    match parsed.scheme() {
-        "https" => {}
-        "http" if is_loopback(&parsed) => {}
-        "http" => return Err(refused("http is used on this machine only")),
-        _ => return Err(refused("expected https")),
-    }
-    if parsed.host_str().is_none() {
-        return Err(refused("there is no host in it"));
-    }
     Ok(parsed.as_str().trim_end_matches('/').to_owned())
-}
-
-/// Whether a URL stays on this machine.
-fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or("");
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

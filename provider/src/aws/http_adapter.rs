@@ -1,7 +1,7 @@
 //! The client of this program as the one that `aws-config` asks for credentials with, so that there is
 //! one TLS stack, and one set of roots.
 
-use super::transport;
+use crate::http::fault::from_error;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -48,9 +48,7 @@ impl Adapter {
             .tls_certs_only([])
             .connect_timeout(CONNECT_TIMEOUT)
             .build()
-            .map_err(|error| {
-                crate::Error::remote("prepare a client", transport::from_error(error))
-            })?;
+            .map_err(|error| crate::Error::remote("prepare a client", from_error(error)))?;
         let metadata = metadata.and_then(|url| Url::parse(url).ok());
         Ok(Self {
             secure,
@@ -169,7 +167,7 @@ mod tests {
     #[test]
     fn plain_http_is_for_metadata() {
         let some = Url::parse("https://example.com").unwrap();
-        let secure = transport::client(&some).unwrap();
+        let secure = crate::http::client(&some).unwrap();
         let adapter = Adapter::new(secure, Some("http://imds.example:81/x")).unwrap();
         for (url, fine) in [
             ("http://169.254.169.254/latest/api/token", true),

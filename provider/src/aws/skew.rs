@@ -1,7 +1,7 @@
 //! The provider's clock: signatures are good for minutes, so a machine whose clock is wrong goes by it.
 
-use super::transport;
 use crate::engine::{Clock, SystemClock, UnixTime};
+use crate::http::fault;
 use reqwest::header::{DATE, HeaderMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -72,7 +72,7 @@ impl ProviderClock {
 }
 
 fn date(headers: &HeaderMap) -> Option<UnixTime> {
-    transport::date(headers.get(DATE)?.to_str().ok()?)
+    fault::date(headers.get(DATE)?.to_str().ok()?)
 }
 
 #[cfg(test)]

@@ -112,6 +112,7 @@ fn options(dir: &str, settings: &[String]) -> io::Result<(MountOptions, Image)> 
         mount_point: dir.into(),
         address: "memory, for tests".into(),
         images: Vec::new(),
+        sessions: Vec::new(),
         state_dirs: Vec::new(),
         allow_other: false,
         uid: None,

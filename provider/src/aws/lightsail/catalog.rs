@@ -6,12 +6,12 @@ use super::export_session::{ExportedDisk, Exporting};
 use super::points::{self, Found, Listed};
 use crate::aws::Client;
 use crate::aws::fault;
+use crate::aws::prices::{EBS_GET, EBS_LIST};
 use crate::engine::Settings;
 use crate::error::{Error, Result};
-use crate::fault::Fault;
 use crate::held::{self, HeldSession};
 use crate::point::{
-    Access, AccessMode, Catalog, Estimate, Held, OpenHow, OpenedPoint, PointInfo,
+    Access, AccessMode, Catalog, Disk, Estimate, Held, OpenHow, OpenedPoint, PointInfo,
 };
 use crate::remote::block_on;
 use flr_fs::ByteSource;
@@ -20,14 +20,9 @@ use std::time::Duration;
 
 /// For a copy, and again for an export.
 const EXPORT_LIMIT: Duration = Duration::from_secs(6 * 3600);
-/// Tries of a call that lists.
-const TRIES: u32 = 5;
 /// Dollars for a GB of snapshots and a month, at Lightsail and at EBS.
 const DOLLARS_PER_GB_MONTH: f64 = 0.05;
 const HOURS_PER_MONTH: f64 = 720.0;
-/// Dollars for a block of 512 KiB, and for a page of a listing.
-const DOLLARS_PER_BLOCK: f64 = 0.000_003;
-const DOLLARS_PER_PAGE: f64 = 0.000_000_6;
 const BLOCK: u64 = 512 << 10;
 /// Blocks on a page of a listing.
 const PAGE_BLOCKS: u64 = 10_000;
@@ -59,21 +54,8 @@ impl Lightsail {
     /// Asks for what there is under a name, some times if need be.
     fn list(&self, object: &str) -> Result<Listed> {
         let doing = || format!("list the snapshots of {object} in {}", self.client.region());
-        block_on(async {
-            let mut gap = Duration::from_millis(200);
-            let mut tries = TRIES;
-            loop {
-                tries = tries.saturating_sub(1);
-                match points::list(&self.client, object).await {
-                    Ok(listed) => return Ok(listed),
-                    Err(fault) if tries > 0 && is_worth_a_try(&fault) => {
-                        tokio::time::sleep(gap.max(fault.retry_after.unwrap_or_default())).await;
-                        gap = gap.saturating_mul(2);
-                    }
-                    Err(fault) => return Err(fault::error(doing(), fault)),
-                }
-            }
-        })
+        let listed = disks::patiently(|| points::list(&self.client, object));
+        listed.map_err(|fault| fault::error(doing(), fault))
     }
 
     /// The point as it is now.
@@ -113,7 +95,7 @@ impl Lightsail {
         let opened = exported.and_then(|exported| self.open_disks(info, exported));
         match opened {
             Ok((disks, notes)) => {
-                let reader = |disk: &crate::point::Disk| -> Weak<dyn ByteSource> {
+                let reader = |disk: &Disk| -> Weak<dyn ByteSource> {
                     Arc::downgrade(&disk.source)
                 };
                 let readers = disks.iter().map(reader).collect();
@@ -136,7 +118,7 @@ impl Lightsail {
         &self,
         info: &PointInfo,
         exported: Vec<ExportedDisk>,
-    ) -> Result<(Vec<crate::point::Disk>, Vec<String>)> {
+    ) -> Result<(Vec<Disk>, Vec<String>)> {
         let exported = disks::in_order(info, exported)?;
         let mut notes = vec![format!(
             "{} was exported to EC2; everything that was made for it is deleted at the end",
@@ -145,19 +127,10 @@ impl Lightsail {
         let mut opened = Vec::new();
         for disk in exported {
             notes.push(format!("{} is read through EBS direct", disk.snapshot));
-            opened.push(disks::open(&self.client, &disk)?);
+            opened.push(disks::open(&self.client, info.account.as_deref(), &disk)?);
         }
         Ok((opened, notes))
     }
-}
-
-/// A list changes nothing, so every failure that may be over soon is worth another try.
-const fn is_worth_a_try(fault: &Fault) -> bool {
-    use crate::fault::FaultKind;
-    matches!(
-        fault.kind,
-        FaultKind::Unknown | FaultKind::Throttled | FaultKind::Expired | FaultKind::InUse
-    )
 }
 
 impl Catalog for Lightsail {
@@ -251,7 +224,7 @@ fn estimate(point: &PointInfo, bytes: u64) -> Estimate {
         let count = u32::try_from(count).ok().map(f64::from);
         count.map(|count| count * each)
     };
-    let reading = dollars(blocks, DOLLARS_PER_BLOCK).zip(dollars(pages, DOLLARS_PER_PAGE));
+    let reading = dollars(blocks, EBS_GET).zip(dollars(pages, EBS_LIST));
     let storage = storage_dollars(point, 1.0);
     let requests = [
         ("CopySnapshot", 1),

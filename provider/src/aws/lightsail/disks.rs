@@ -1,9 +1,18 @@
 //! The disks of an export, in the order of the point's, as byte sources.
 
 use super::export_session::ExportedDisk;
-use crate::aws::Client;
+use crate::aws::{Client, EbsSnapshot, SnapshotOptions, fault};
 use crate::error::{Error, Result};
+use crate::fault::{Fault, FaultKind};
 use crate::point::{Disk, PointInfo};
+use crate::remote::{ChunkStore, Chunked, Settings, block_on};
+use std::future::Future;
+use std::time::Duration;
+
+/// Tries of a call that changes nothing.
+const TRIES: u32 = 5;
+/// The wait before the second one; it doubles.
+const GAP: Duration = Duration::from_millis(200);
 
 /// Puts disks in the order of the point: the system's first, then by the device that each was attached
 /// as. Refuses if that leaves a doubt, for one disk must never pass for another.
@@ -70,24 +79,54 @@ fn refused(point: &PointInfo, why: String) -> Error {
     }
 }
 
-/// A disk, read through EBS direct.
-pub(super) fn open(client: &Client, disk: &ExportedDisk) -> Result<Disk> {
-    let _ = client;
-    #[derive(Debug)]
-    struct Zero(u64);
-    impl flr_fs::ByteSource for Zero {
-        fn size(&self) -> u64 {
-            self.0
-        }
-        fn read_at(&self, _: u64, buf: &mut [u8]) -> flr_fs::Result<()> {
-            buf.fill(0);
-            Ok(())
-        }
+/// A disk, read through EBS direct. Refuses one of another size than EC2 has told.
+pub(super) fn open(client: &Client, account: Option<&str>, disk: &ExportedDisk) -> Result<Disk> {
+    let name = &disk.snapshot;
+    let options = SnapshotOptions {
+        account: account.map(str::to_owned),
+        relative: None,
+    };
+    let store = patiently(|| EbsSnapshot::open_with(client, name, options.clone()));
+    let store = store.map_err(|fault| fault::error(format!("read {name}"), fault))?;
+    let actual = store.size();
+    if actual != disk.size {
+        let expected = disk.size;
+        return Err(Error::Refused {
+            what: format!("expected {name} to have {expected} bytes, but it has {actual}"),
+            hint: None,
+        });
     }
     Ok(Disk {
-        source: std::sync::Arc::new(Zero(disk.size)),
+        source: Chunked::new(store, &Settings::default()),
         may_be_container: false,
     })
+}
+
+/// Makes a call that changes nothing, some times if need be. Blocks.
+pub(super) fn patiently<T, F: Future<Output = Result<T, Fault>>>(
+    call: impl Fn() -> F,
+) -> Result<T, Fault> {
+    block_on(async {
+        let mut gap = GAP;
+        for _ in 1..TRIES {
+            match call().await {
+                Err(fault) if is_worth_a_try(&fault) => {
+                    tokio::time::sleep(gap.max(fault.retry_after.unwrap_or_default())).await;
+                    gap = gap.saturating_mul(2);
+                }
+                result => return result,
+            }
+        }
+        call().await
+    })
+}
+
+/// Whether what failed may be over soon.
+const fn is_worth_a_try(fault: &Fault) -> bool {
+    matches!(
+        fault.kind,
+        FaultKind::Unknown | FaultKind::Throttled | FaultKind::Expired | FaultKind::InUse
+    )
 }
 
 #[cfg(test)]

@@ -1,0 +1,71 @@
+//! How a command ends: what it has made for a while is deleted first, and what remains is said.
+
+use crate::commands::{Context, gc, session};
+use crate::exit::Exit;
+use crate::output::{Failure, Outcome, Stop};
+use flr_provider::engine::Cleanup;
+
+/// Deletes what the command has made, and has what remains decide how it ends.
+pub(crate) fn clean_up(ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
+    let outcome = match (outcome, ctx.remote.signal()) {
+        // What was cut off by a signal is no failure of its own.
+        (Ok(_) | Err(Stop::Failure(_) | Stop::Item(_)), Some(exit)) => {
+            Err(Failure::new(exit, "interrupted").into())
+        }
+        (outcome, _) => outcome,
+    };
+    let Some(cleanup) = ctx.remote.close() else {
+        return outcome;
+    };
+    let told = tell(ctx, &cleanup);
+    if cleanup.is_clean() {
+        return told.and(outcome);
+    }
+    // Who reads our output may have gone; that something remains is still the result.
+    let failure = match outcome {
+        Ok(exit) => leftover(exit, None),
+        Err(Stop::Failure(failure) | Stop::Item(failure)) => leftover(failure.exit, Some(failure)),
+        Err(Stop::BrokenPipe) => leftover(Exit::Done, None),
+    };
+    Err(Failure {
+        resources: gc::resources(&cleanup),
+        ..failure
+    }
+    .into())
+}
+
+/// The end of a command after which something may remain.
+fn leftover(exit: Exit, failure: Option<Failure>) -> Failure {
+    let exit = exit.with_leftovers();
+    let what = "temporary resources may remain";
+    match failure {
+        Some(failure) => Failure {
+            exit,
+            message: format!("{}; {what}", failure.message),
+            ..failure
+        }
+        .hint("run flr gc"),
+        None => Failure::new(exit, what).hint("run flr gc"),
+    }
+}
+
+fn tell(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
+    for item in &cleanup.gone {
+        tracing::info!(resource = %item, "deleted");
+    }
+    if ctx.out.json {
+        return gc::lines(ctx, cleanup);
+    }
+    for (item, expires) in &cleanup.kept {
+        let name = session::named(item);
+        let close = format!("flr session close {}", item.session);
+        ctx.out.note(&format!(
+            "kept {name} until {expires}; to delete it: {close}"
+        ));
+    }
+    for (item, why) in &cleanup.left {
+        let name = session::named(item);
+        ctx.out.warn(&format!("remains: {name}: {why}"));
+    }
+    Ok(())
+}

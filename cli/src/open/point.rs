@@ -1,0 +1,217 @@
+//! From an object and a point in time to its disks.
+
+use super::words::explain_file;
+use super::{Opener, quoted};
+use crate::args::Access;
+use crate::exit::Exit;
+use crate::output::{Failure, Output};
+use crate::remote::failure_of;
+use crate::when;
+use flr_fs::{ByteSource, Volume};
+use flr_provider::point::{AccessMode, Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
+use flr_recover::Point;
+use flr_recover::address::{Address, Locator, Object, PointSpec};
+use flr_recover::choose::{Choice, NoPoint, choose};
+use flr_recover::origin::{self, Origin};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+impl Opener<'_> {
+    /// The point that an address's object names.
+    pub(crate) fn point(
+        &mut self,
+        address: &Address,
+        out: &mut Output,
+    ) -> Result<Arc<Point>, Failure> {
+        let key = (address.object.clone(), address.point.clone());
+        if let Some(point) = self.points.get(&key) {
+            return Ok(Arc::clone(point));
+        }
+        let mut disks = self.disks(address, out)?;
+        for path in &self.with {
+            disks.push(self.file(path, false, None)?);
+        }
+        let count = disks.len();
+        let point = Point::open(disks, &self.options);
+        tracing::info!(
+            object = %without_locator(address),
+            disks = count,
+            volumes = point.tree().volumes().len(),
+            filesystems = point.places().len(),
+            "opened"
+        );
+        self.points.insert(key, Arc::clone(&point));
+        Ok(point)
+    }
+
+    /// Files that the opened objects are read from.
+    pub(crate) fn files(&self, address: &Address) -> Vec<PathBuf> {
+        let own = match origin::origin(&address.object, &origin::Settings::default()) {
+            Ok(Origin::File { path, .. }) if is_file(&address.object) => Some(path),
+            _ => None,
+        };
+        own.into_iter().chain(self.with.iter().cloned()).collect()
+    }
+
+    fn disks(&self, address: &Address, out: &mut Output) -> Result<Vec<Volume>, Failure> {
+        match self.origin(address)? {
+            Origin::File { path, raw } => Ok(vec![self.file(&path, raw, Some(address))?]),
+            Origin::Disk(disk) => Ok(vec![volume(disk)]),
+            Origin::Catalog { catalog, object } => {
+                let points = (catalog.points(&object)).map_err(|error| failed(address, &error))?;
+                let (point, notes) = self.chosen(address, &points)?;
+                for note in &notes {
+                    out.note(note);
+                }
+                let opened = self.open_point(&*catalog, point, address)?;
+                for note in &opened.notes {
+                    out.note(note);
+                }
+                if let Some(held) = opened.held {
+                    self.remote.hold(held);
+                }
+                Ok(opened.disks.into_iter().map(volume).collect())
+            }
+        }
+    }
+
+    /// Where the bytes of an address come from. A file has no points.
+    pub(crate) fn origin(&self, address: &Address) -> Result<Origin, Failure> {
+        let settings = self.remote.origin_settings(self.global)?;
+        let origin = self.remote.origin(&address.object, &settings);
+        let origin = origin.map_err(|error| failed(address, &error))?;
+        if address.point.is_some() && !matches!(origin, Origin::Catalog { .. }) {
+            let now = Address {
+                point: None,
+                ..address.clone()
+            };
+            let what = match origin {
+                Origin::File { .. } => "points inside of an image file are not read yet",
+                _ => "it has no points in time",
+            };
+            return Err(
+                Failure::new(Exit::Unsupported, format!("{address}: {what}"))
+                    .hint(format!("its present state is {now}")),
+            );
+        }
+        Ok(origin)
+    }
+
+    /// The point that is meant, and what is to be said of the choice.
+    pub(crate) fn chosen<'p>(
+        &self,
+        address: &Address,
+        points: &'p [PointInfo],
+    ) -> Result<(&'p PointInfo, Vec<String>), Failure> {
+        let zone = self.remote.zone();
+        let spec = address.point.as_ref();
+        let choice = choose(points, spec, zone, jiff::Timestamp::now())
+            .map_err(|error| self.no_point(address, &error))?;
+        let Choice { point, mut notes } = choice;
+        // A snapshot that was named by its id was not chosen.
+        let named = matches!(spec, Some(PointSpec::Name(_))) || points.len() == 1;
+        if !named || spec.is_some_and(|spec| !matches!(spec, PointSpec::Name(_))) {
+            notes.insert(0, format!("reading {}", told(point, zone)));
+        }
+        Ok((point, notes))
+    }
+
+    fn no_point(&self, address: &Address, error: &NoPoint) -> Failure {
+        let zone = self.remote.zone();
+        let object = without_locator(address);
+        let all = Address {
+            point: None,
+            ..object.clone()
+        };
+        let list = format!("flr points {}", quoted(&all.to_string()));
+        let near = error.neighbours.iter().map(|point| told(point, zone));
+        let near: Vec<_> = near.collect();
+        let hint = match near.is_empty() {
+            true => list,
+            false => format!("nearest: {}; all of them: {list}", near.join(" and ")),
+        };
+        Failure::new(Exit::NoSuchSource, format!("{object}: {}", error.what)).hint(hint)
+    }
+
+    fn open_point(
+        &self,
+        catalog: &dyn Catalog,
+        point: &PointInfo,
+        address: &Address,
+    ) -> Result<OpenedPoint, Failure> {
+        let how = self.how(address)?;
+        (catalog.open(point, &how)).map_err(|error| failed(address, &error))
+    }
+
+    /// What the user allows and wants.
+    pub(crate) fn how(&self, address: &Address) -> Result<OpenHow, Failure> {
+        let options = &self.global.remote;
+        let defaults = self.remote.defaults(&address.object);
+        let access = options.access.or(defaults.access);
+        Ok(OpenHow {
+            access: match access {
+                None | Some(Access::Auto) => AccessMode::Auto,
+                Some(Access::Direct) => AccessMode::Direct,
+                Some(Access::Clone) => AccessMode::Clone,
+            },
+            ttl: options.ttl.or(defaults.ttl),
+            keep: options.keep,
+            max_cost: options.max_cost.or(defaults.max_cost),
+            yes: options.yes,
+            reason: options.reason.clone(),
+            tags: defaults.tags,
+            interrupt: Some(self.remote.interrupt()?),
+        })
+    }
+
+    fn file(&self, path: &Path, raw: bool, address: Option<&Address>) -> Result<Volume, Failure> {
+        let options = flr_provider::OpenOptions {
+            live: self.global.live,
+        };
+        let source = flr_provider::FileSource::open(path, options)
+            .map_err(|error| explain_file(&error, path, address))?;
+        let source: Arc<dyn ByteSource> = Arc::new(source);
+        Ok(Volume {
+            may_be_container: !raw && path.is_file(),
+            ..Volume::disk(source)
+        })
+    }
+}
+
+/// A failure of a provider, with the object that was asked for.
+fn failed(address: &Address, error: &flr_provider::Error) -> Failure {
+    failure_of(&without_locator(address).to_string(), error)
+}
+
+fn without_locator(address: &Address) -> Address {
+    Address {
+        locator: Locator::None,
+        ..address.clone()
+    }
+}
+
+fn is_file(object: &Object) -> bool {
+    use flr_recover::address::Provider;
+    match object {
+        Object::Local(_) => true,
+        Object::Provider { provider, .. } => *provider == Provider::File,
+        Object::Cloud { .. } | Object::Arn(_) | Object::Source { .. } | Object::Url(_) => false,
+    }
+}
+
+fn volume(disk: Disk) -> Volume {
+    Volume {
+        may_be_container: disk.may_be_container,
+        ..Volume::disk(disk.source)
+    }
+}
+
+/// A point in a few words: what it is called and when it was taken.
+fn told(point: &PointInfo, zone: &jiff::tz::TimeZone) -> String {
+    let seconds = i64::try_from(point.time.0).unwrap_or(i64::MAX);
+    let time = flr_fs::Timestamp {
+        seconds,
+        nanoseconds: 0,
+    };
+    format!("{} of {}", point.id, when::short(time, zone))
+}

@@ -1,0 +1,191 @@
+//! Where the bytes of an address's object come from: a file, an image behind a URL, or a provider that keeps
+//! points in time of it.
+//!
+//! One arm for each kind of object. Nothing is opened but what has no points; a provider is asked later, by
+//! whoever chooses one.
+
+use crate::address::{Object, Provider, Url};
+use flr_provider::point::{Catalog, Disk};
+use flr_provider::{Error, Result};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Where an object's bytes come from.
+#[derive(Debug)]
+pub enum Origin {
+    /// A file or device of this machine.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Whether it is to be taken as raw bytes, whatever they look like.
+        raw: bool,
+    },
+    /// One image or export of a server, as it is now.
+    Disk(Disk),
+    /// An object that has points in time.
+    Catalog {
+        /// Whom to ask.
+        catalog: Arc<dyn Catalog>,
+        /// The object's id or name, as the provider takes it.
+        object: String,
+    },
+}
+
+/// What an object's keys do not say.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Profile of the provider's own configuration.
+    pub profile: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// Address of the provider's interface.
+    pub endpoint_url: Option<String>,
+    /// Read what may change while it is read.
+    pub live: bool,
+    /// Raised by whoever wants reads to end.
+    pub interrupt: Option<Arc<AtomicBool>>,
+}
+
+/// Where the bytes of `object` come from. Blocks where a server is asked for its size.
+///
+/// # Errors
+/// The object's keys make no sense, this version does not know its provider, or the server refuses.
+pub fn origin(object: &Object, settings: &Settings) -> Result<Origin> {
+    match object {
+        Object::Local(name) => Ok(Origin::File {
+            path: name.into(),
+            raw: false,
+        }),
+        Object::Provider {
+            provider: Provider::File,
+            name,
+            keys,
+        } => file(name, keys),
+        Object::Provider {
+            provider,
+            name,
+            keys,
+        } => {
+            let settings = with_keys(*provider, settings, keys)?;
+            provided(*provider, &text(name)?, &settings)
+        }
+        Object::Cloud { provider, id } => provided(*provider, id, settings),
+        Object::Arn(arn) => by_arn(arn, settings),
+        Object::Url(url) => by_url(url, settings),
+        Object::Source { source, .. } => Err(Error::NoSuch {
+            what: format!("there is no source {source}"),
+            hint: Some("flr source ls".to_owned()),
+        }),
+    }
+}
+
+fn file(name: &OsStr, keys: &[(String, String)]) -> Result<Origin> {
+    let mut raw = false;
+    for (key, value) in keys {
+        match (key.as_str(), value.as_str()) {
+            ("format", "raw") => raw = true,
+            ("format", format) => {
+                return Err(Error::Refused {
+                    what: format!("format {format} is not read yet"),
+                    hint: None,
+                });
+            }
+            _ => return Err(no_key(Provider::File, key)),
+        }
+    }
+    let path = name.into();
+    Ok(Origin::File { path, raw })
+}
+
+fn no_key(provider: Provider, key: &str) -> Error {
+    let keys = match provider {
+        Provider::File => "format=raw",
+        _ => "profile=NAME, region=NAME",
+    };
+    Error::Usage {
+        what: format!("{}: has no key {key}", provider.name()),
+        hint: Some(format!("its keys are {keys}")),
+    }
+}
+
+/// The settings, with what the address itself says: that is nearest to what is meant.
+fn with_keys(
+    provider: Provider,
+    settings: &Settings,
+    keys: &[(String, String)],
+) -> Result<Settings> {
+    let mut settings = settings.clone();
+    for (key, value) in keys {
+        let place = match key.as_str() {
+            "profile" => &mut settings.profile,
+            "region" => &mut settings.region,
+            _ => return Err(no_key(provider, key)),
+        };
+        *place = Some(value.clone());
+    }
+    Ok(settings)
+}
+
+/// The name as text, which names of providers are.
+fn text(name: &OsStr) -> Result<String> {
+    let text = name.to_str().map(str::to_owned);
+    text.ok_or_else(|| Error::Usage {
+        what: "expected UTF-8 in the name of an object".to_owned(),
+        hint: None,
+    })
+}
+
+fn by_arn(arn: &str, settings: &Settings) -> Result<Origin> {
+    let mut settings = settings.clone();
+    let mut fields = arn.splitn(6, ':').skip(2);
+    let (service, region) = (fields.next(), fields.next());
+    if let Some(region) = region.filter(|region| !region.is_empty()) {
+        settings.region = Some(region.to_owned());
+    }
+    match service {
+        Some("ec2") => provided(Provider::Aws, arn, &settings),
+        Some("lightsail") => provided(Provider::Lightsail, arn, &settings),
+        _ => Err(Error::Usage {
+            what: format!("{arn}: expected an ARN of EC2 or Lightsail"),
+            hint: Some("arn:aws:ec2:REGION::snapshot/snap-…".to_owned()),
+        }),
+    }
+}
+
+fn by_url(url: &Url, settings: &Settings) -> Result<Origin> {
+    match url.scheme.as_str() {
+        "s3" | "gs" | "az" => bucket(&url.to_string(), settings),
+        "nbd" | "nbds" | "nbd+unix" | "nbds+unix" => export(&url.to_string(), settings),
+        "https" | "http" => image(&url.to_string(), settings),
+        scheme => Err(not_yet(scheme)),
+    }
+}
+
+fn provided(provider: Provider, name: &str, settings: &Settings) -> Result<Origin> {
+    match provider {
+        Provider::S3 => bucket(&format!("s3://{name}"), settings),
+        Provider::Nbd => export(&format!("nbd://{name}"), settings),
+        provider => Err(not_yet(provider.name())),
+    }
+}
+
+fn image(_url: &str, _settings: &Settings) -> Result<Origin> {
+    Err(not_yet("https"))
+}
+
+fn bucket(_url: &str, _settings: &Settings) -> Result<Origin> {
+    Err(not_yet("s3"))
+}
+
+fn export(_uri: &str, _settings: &Settings) -> Result<Origin> {
+    Err(not_yet("nbd"))
+}
+
+fn not_yet(provider: &str) -> Error {
+    Error::Refused {
+        what: format!("the provider {provider} is not part of this version yet"),
+        hint: Some("flr version lists what can be read".to_owned()),
+    }
+}
