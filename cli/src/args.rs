@@ -102,16 +102,16 @@ pub(crate) struct Global {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Remote {
     /// How snapshots are read: directly, through something temporary, or as it goes.
-    #[arg(long, global = true, value_name = "HOW", env = "FLR_ACCESS")]
+    #[arg(long, global = true, value_name = "HOW")]
     pub(crate) access: Option<Access>,
     /// How long others leave alone what was made, if this command does not end.
-    #[arg(long, global = true, value_name = "TIME", env = "FLR_TTL", value_parser = crate::when::duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = crate::when::duration)]
     pub(crate) ttl: Option<Duration>,
     /// Leave what was made until its time is over, instead of deleting it at the end.
     #[arg(long, global = true)]
     pub(crate) keep: bool,
     /// Dollars that reading may cost.
-    #[arg(long, global = true, value_name = "USD", env = "FLR_MAX_COST")]
+    #[arg(long, global = true, value_name = "USD")]
     pub(crate) max_cost: Option<f64>,
     /// Agree to costs and side effects.
     #[arg(long, global = true)]
@@ -120,13 +120,16 @@ pub(crate) struct Remote {
     #[arg(long, global = true, value_name = "TEXT", env = "FLR_REASON")]
     pub(crate) reason: Option<String>,
     /// Profile of the provider's own configuration.
-    #[arg(long, global = true, value_name = "NAME", env = "FLR_PROFILE")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Region.
-    #[arg(long, global = true, value_name = "REGION", env = "FLR_REGION")]
+    #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
+    /// Talk to servers of other machines in clear.
+    #[arg(long, global = true)]
+    pub(crate) insecure: bool,
     /// Address of the provider's interface, instead of its usual one.
-    #[arg(long, global = true, value_name = "URL", env = "FLR_ENDPOINT_URL")]
+    #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Exit codes: the contract with scripts. One exhaustive table per kind of error.
 
+use flr_provider::aws::OVER_COST;
 use flr_provider::engine;
 use flr_provider::{Fault, FaultKind};
 use flr_recover::Error;
@@ -129,11 +130,15 @@ impl Exit {
             Error::Refused { .. } => Self::Unsupported,
             Error::Cost { .. } => Self::Cost,
             Error::Engine(error) => Self::of_engine(error),
+            Error::Leftover { error, .. } => Self::of_provider(error).with_leftovers(),
         }
     }
 
     /// The code for a call over the network that failed.
-    pub(crate) const fn of_fault(fault: &Fault) -> Self {
+    pub(crate) fn of_fault(fault: &Fault) -> Self {
+        if fault.is(OVER_COST) {
+            return Self::Cost;
+        }
         match fault.kind {
             FaultKind::Denied | FaultKind::Expired => Self::Denied,
             FaultKind::Quota | FaultKind::InUse => Self::Busy,

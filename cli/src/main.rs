@@ -3,6 +3,7 @@
 mod args;
 mod color;
 mod commands;
+mod configuration;
 mod ending;
 mod exit;
 mod hash;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let mut ctx = Context {
         global: &cli.global,
         out,
-        remote: Rc::new(Remote::new(zone.clone())),
+        remote: Rc::new(Remote::new(zone.clone(), cli.global.clone())),
         zone,
         tally: Tally::default(),
         totals: serde_json::Map::new(),

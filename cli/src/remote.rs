@@ -1,42 +1,53 @@
 //! What commands share about providers: the configuration, what was made for a while, and its end.
 
-use crate::args::{Access, Global};
+use crate::args::Global;
+use crate::commands::gc;
+use crate::configuration;
 use crate::exit::Exit;
 use crate::output::Failure;
 use crate::signals::Interrupt;
+use flr_provider::Error;
+use flr_provider::config::{Config, Values};
 use flr_provider::engine::Cleanup;
 use flr_provider::point::Held;
+use flr_provider::remote::{self, Cancel, DiskSettings, cancelled_by};
 use flr_recover::address::Object;
-use flr_recover::origin::{self, Origin, Settings};
+use flr_recover::origin::{NamedSource, Settings};
 use jiff::tz::TimeZone;
 use std::cell::{OnceCell, RefCell};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 /// What commands share about providers.
 pub(crate) struct Remote {
+    global: Global,
     zone: TimeZone,
+    config: OnceCell<Config>,
     held: RefCell<Vec<Box<dyn Held>>>,
     interrupt: OnceCell<Interrupt>,
-}
-
-/// What the configuration says of an object's source.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Defaults {
-    pub(crate) access: Option<Access>,
-    pub(crate) ttl: Option<Duration>,
-    pub(crate) max_cost: Option<f64>,
-    pub(crate) tags: Vec<(String, String)>,
+    cancel: OnceCell<Cancel>,
 }
 
 impl Remote {
-    pub(crate) fn new(zone: TimeZone) -> Self {
+    pub(crate) fn new(zone: TimeZone, global: Global) -> Self {
         Self {
+            global,
             zone,
+            config: OnceCell::new(),
             held: RefCell::default(),
             interrupt: OnceCell::new(),
+            cancel: OnceCell::new(),
         }
+    }
+
+    /// The configuration, read when it is first needed.
+    pub(crate) fn config(&self) -> Result<&Config, Failure> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = configuration::load(&self.global)?;
+        Ok(self.config.get_or_init(|| config))
     }
 
     /// The zone of days and of times without one.
@@ -44,35 +55,81 @@ impl Remote {
         &self.zone
     }
 
-    /// Names of the configuration's sources.
-    pub(crate) fn source_names(&self) -> Vec<String> {
-        Vec::new()
+    /// What holds for an object: its source's word, options and variables.
+    pub(crate) fn values(&self, object: &Object) -> Result<Values, Failure> {
+        let config = self.config()?;
+        let source = match object {
+            Object::Source { source, .. } => config.source(source),
+            Object::Local(_)
+            | Object::Cloud { .. }
+            | Object::Arn(_)
+            | Object::Provider { .. }
+            | Object::Url(_) => None,
+        };
+        Ok(config.effective(source))
     }
 
-    /// What the configuration says of an object's source.
-    pub(crate) fn defaults(&self, _object: &Object) -> Defaults {
-        Defaults::default()
-    }
-
-    /// Where an object's bytes come from.
-    pub(crate) fn origin(
-        &self,
-        object: &Object,
-        settings: &Settings,
-    ) -> flr_provider::Result<Origin> {
-        origin::origin(object, settings)
-    }
-
-    /// What options say of where objects come from.
-    pub(crate) fn origin_settings(&self, global: &Global) -> Result<Settings, Failure> {
-        let options = &global.remote;
+    /// What is said of where an object comes from, beside its address.
+    pub(crate) fn origin_settings(&self, object: &Object) -> Result<Settings, Failure> {
+        let values = self.values(object)?;
+        let source = match object {
+            Object::Source { source, .. } => self.config()?.source(source),
+            Object::Local(_)
+            | Object::Cloud { .. }
+            | Object::Arn(_)
+            | Object::Provider { .. }
+            | Object::Url(_) => None,
+        };
         Ok(Settings {
-            profile: options.profile.clone(),
-            region: options.region.clone(),
-            endpoint_url: options.endpoint_url.clone(),
-            live: global.live,
-            interrupt: Some(self.interrupt()?),
+            profile: values.profile().map(str::to_owned),
+            region: values.region().map(str::to_owned),
+            endpoint_url: values.endpoint().map(str::to_owned),
+            live: self.global.live,
+            insecure: self.global.remote.insecure,
+            reading: self.reading(&values)?,
+            source: source.map(|source| NamedSource {
+                kind: source.kind,
+                values,
+            }),
         })
+    }
+
+    /// How bytes beyond a network are read.
+    fn reading(&self, values: &Values) -> Result<remote::Settings, Failure> {
+        let mut settings = remote::Settings {
+            cancel: self.cancel()?,
+            ..remote::Settings::default()
+        };
+        if let Some(bytes) = values.cache_bytes() {
+            settings.cache_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        let disk_bytes = values.disk_cache_bytes().filter(|bytes| *bytes > 0);
+        settings.disk = match disk_bytes {
+            Some(bytes_max) => Some(DiskSettings {
+                folder: self.cache_dir(values)?,
+                bytes_max,
+            }),
+            None => None,
+        };
+        Ok(settings)
+    }
+
+    /// The folder of the disk cache.
+    fn cache_dir(&self, values: &Values) -> Result<PathBuf, Failure> {
+        if let Some(folder) = values.cache_dir() {
+            return Ok(folder.to_owned());
+        }
+        flr_provider::remote::cache_dir(&configuration::env).ok_or_else(|| {
+            Failure::new(Exit::Usage, "there is no home to keep a disk cache in")
+                .hint("set cache_dir or FLR_CACHE_DIR")
+        })
+    }
+
+    /// What a signal ends reads by.
+    fn cancel(&self) -> Result<Cancel, Failure> {
+        let flag = self.interrupt()?;
+        let cancel = self.cancel.get_or_init(|| cancelled_by(&flag));
+        Ok(cancel.clone())
     }
 
     /// The flag that SIGINT and SIGTERM raise; from the first call on they do nothing else.
@@ -124,10 +181,11 @@ impl Remote {
 }
 
 /// A failure of a provider in words. `what` was asked for.
-pub(crate) fn failure_of(what: &str, error: &flr_provider::Error) -> Failure {
-    let failure = Failure::new(Exit::of_provider(error), format!("{what}: {error}"));
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
+pub(crate) fn failure_of(what: &str, error: &Error) -> Failure {
+    let mut failure = Failure::new(Exit::of_provider(error), format!("{what}: {error}"));
+    failure.hint = error.hint().map(std::borrow::Cow::into_owned);
+    if let Error::Leftover { cleanup, .. } = error {
+        failure.resources = gc::resources(cleanup);
     }
+    failure
 }

@@ -5,12 +5,16 @@
 //! whoever chooses one.
 
 use crate::address::{Object, Provider, Url};
+use flr_provider::aws::{AwsCatalog, ClientSettings};
+use flr_provider::config::{SourceType, Values};
+use flr_provider::http::{Authorization, HttpOptions, HttpStore};
+use flr_provider::nbd::{NbdOptions, NbdStore};
 use flr_provider::point::{Catalog, Disk};
+use flr_provider::remote::{self, ChunkStore, Chunked};
 use flr_provider::{Error, Result};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Where an object's bytes come from.
 #[derive(Debug)]
@@ -44,8 +48,21 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// Read what may change while it is read.
     pub live: bool,
-    /// Raised by whoever wants reads to end.
-    pub interrupt: Option<Arc<AtomicBool>>,
+    /// Talk to servers that are not of this machine in clear.
+    pub insecure: bool,
+    /// How bytes beyond a network are read.
+    pub reading: remote::Settings,
+    /// What the configuration says of the object's source, where it has one.
+    pub source: Option<NamedSource>,
+}
+
+/// A source of the configuration.
+#[derive(Clone, Debug)]
+pub struct NamedSource {
+    /// What it is.
+    pub kind: SourceType,
+    /// What holds for it, with options and variables.
+    pub values: Values,
 }
 
 /// Where the bytes of `object` come from. Blocks where a server is asked for its size.
@@ -74,10 +91,13 @@ pub fn origin(object: &Object, settings: &Settings) -> Result<Origin> {
         Object::Cloud { provider, id } => provided(*provider, id, settings),
         Object::Arn(arn) => by_arn(arn, settings),
         Object::Url(url) => by_url(url, settings),
-        Object::Source { source, .. } => Err(Error::NoSuch {
-            what: format!("there is no source {source}"),
-            hint: Some("flr source ls".to_owned()),
-        }),
+        Object::Source { source, name } => match &settings.source {
+            Some(named) => by_source(named, &text(name)?, settings),
+            None => Err(Error::NoSuch {
+                what: format!("there is no source {source}"),
+                hint: Some("flr source ls".to_owned()),
+            }),
+        },
     }
 }
 
@@ -167,20 +187,109 @@ fn provided(provider: Provider, name: &str, settings: &Settings) -> Result<Origi
     match provider {
         Provider::S3 => bucket(&format!("s3://{name}"), settings),
         Provider::Nbd => export(&format!("nbd://{name}"), settings),
+        Provider::Aws => {
+            let reading = remote::Settings {
+                // What a snapshot may be asked for in a second, before others share it.
+                rate: Some(EBS_RATE),
+                ..settings.reading.clone()
+            };
+            let catalog = AwsCatalog::new(&client_settings(settings), reading)?;
+            Ok(Origin::Catalog {
+                catalog: Arc::new(catalog),
+                object: name.to_owned(),
+            })
+        }
         provider => Err(not_yet(provider.name())),
     }
 }
 
-fn image(_url: &str, _settings: &Settings) -> Result<Origin> {
-    Err(not_yet("https"))
+/// Calls per second to begin with, and the quota of one snapshot, which no account can raise.
+const EBS_RATE: remote::Rate = remote::Rate {
+    start: 100,
+    max: 1000,
+};
+
+fn client_settings(settings: &Settings) -> ClientSettings {
+    ClientSettings {
+        profile: settings.profile.clone(),
+        region: settings.region.clone(),
+        endpoint_url: settings.endpoint_url.clone(),
+    }
+}
+
+/// An object of a source: what its type takes, with what the source says.
+fn by_source(source: &NamedSource, name: &str, settings: &Settings) -> Result<Origin> {
+    let values = &source.values;
+    let settings = Settings {
+        profile: values.profile().map(str::to_owned),
+        region: values.region().map(str::to_owned),
+        endpoint_url: values.endpoint().map(str::to_owned),
+        ..settings.clone()
+    };
+    let beneath = |base: Option<&str>| match base {
+        Some(base) => format!("{}/{name}", base.trim_end_matches('/')),
+        None => name.to_owned(),
+    };
+    match source.kind {
+        SourceType::Aws => provided(Provider::Aws, name, &settings),
+        SourceType::Lightsail => provided(Provider::Lightsail, name, &settings),
+        SourceType::Ecs => provided(Provider::Ecs, name, &settings),
+        SourceType::Ontap => provided(Provider::Ontap, name, &settings),
+        SourceType::Https => image(&beneath(values.url()), &settings),
+        SourceType::Nbd => export(&beneath(values.url()), &settings),
+        SourceType::S3 => bucket(&format!("s3://{}", beneath(values.bucket())), &settings),
+        SourceType::File => Ok(Origin::File {
+            path: values
+                .path()
+                .map_or_else(|| name.into(), |base| base.join(name)),
+            raw: false,
+        }),
+    }
+}
+
+/// The source of remote bytes.
+fn chunked(store: Arc<dyn ChunkStore>, may_be_container: bool, settings: &Settings) -> Origin {
+    Origin::Disk(Disk {
+        source: Chunked::new(store, &settings.reading),
+        may_be_container,
+    })
+}
+
+fn image(url: &str, settings: &Settings) -> Result<Origin> {
+    let options = HttpOptions {
+        live: settings.live,
+        authorization: authorization(settings)?,
+    };
+    Ok(chunked(HttpStore::open(url, &options)?, true, settings))
+}
+
+/// What the configuration has for a server that wants to know who asks.
+fn authorization(settings: &Settings) -> Result<Option<Authorization>> {
+    let Some(source) = &settings.source else {
+        return Ok(None);
+    };
+    let Some(password) = source.values.password()? else {
+        return Ok(None);
+    };
+    let made = match source.values.username() {
+        Some(user) => Authorization::basic(user, password.expose())?,
+        None => Authorization::bearer(password.expose())?,
+    };
+    Ok(Some(made))
 }
 
 fn bucket(_url: &str, _settings: &Settings) -> Result<Origin> {
     Err(not_yet("s3"))
 }
 
-fn export(_uri: &str, _settings: &Settings) -> Result<Origin> {
-    Err(not_yet("nbd"))
+fn export(uri: &str, settings: &Settings) -> Result<Origin> {
+    let options = NbdOptions {
+        live: settings.live,
+        insecure: settings.insecure,
+        ..NbdOptions::default()
+    };
+    // What a guest wrote on its disk is no container, whatever it looks like.
+    Ok(chunked(NbdStore::open(uri, &options)?, false, settings))
 }
 
 fn not_yet(provider: &str) -> Error {

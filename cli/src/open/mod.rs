@@ -121,7 +121,7 @@ impl<'a> Opener<'a> {
             }
             return texts.iter().map(|text| Ok(self.parse(text)?)).collect();
         };
-        let object = Object::parse(from, &self.remote.source_names())
+        let object = Object::parse(from, &self.source_names()?)
             .map_err(|error| bad_address(from, &error))?;
         let at = self.global.at.as_ref().map(|text| {
             PointSpec::parse(text).map_err(|error| bad_address(OsStr::new(text), &error))
@@ -142,9 +142,14 @@ impl<'a> Opener<'a> {
         self.global.from.is_some()
     }
 
+    /// What addresses may begin with beside the providers' names.
+    fn source_names(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.remote.config()?.source_names())
+    }
+
     /// Reads one address.
     pub(crate) fn parse(&self, text: &OsStr) -> Result<Address, Failure> {
-        Address::parse(text, &self.remote.source_names()).map_err(|error| bad_address(text, &error))
+        Address::parse(text, &self.source_names()?).map_err(|error| bad_address(text, &error))
     }
 
     /// Follows an address to its node.

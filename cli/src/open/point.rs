@@ -2,13 +2,12 @@
 
 use super::words::explain_file;
 use super::{Opener, quoted};
-use crate::args::Access;
 use crate::exit::Exit;
 use crate::output::{Failure, Output};
 use crate::remote::failure_of;
 use crate::when;
 use flr_fs::{ByteSource, Volume};
-use flr_provider::point::{AccessMode, Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
+use flr_provider::point::{Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
 use flr_recover::Point;
 use flr_recover::address::{Address, Locator, Object, PointSpec};
 use flr_recover::choose::{Choice, NoPoint, choose};
@@ -77,8 +76,8 @@ impl Opener<'_> {
 
     /// Where the bytes of an address come from. A file has no points.
     pub(crate) fn origin(&self, address: &Address) -> Result<Origin, Failure> {
-        let settings = self.remote.origin_settings(self.global)?;
-        let origin = self.remote.origin(&address.object, &settings);
+        let settings = self.remote.origin_settings(&address.object)?;
+        let origin = origin::origin(&address.object, &settings);
         let origin = origin.map_err(|error| failed(address, &error))?;
         if address.point.is_some() && !matches!(origin, Origin::Catalog { .. }) {
             let now = Address {
@@ -146,20 +145,15 @@ impl Opener<'_> {
     /// What the user allows and wants.
     pub(crate) fn how(&self, address: &Address) -> Result<OpenHow, Failure> {
         let options = &self.global.remote;
-        let defaults = self.remote.defaults(&address.object);
-        let access = options.access.or(defaults.access);
+        let values = self.remote.values(&address.object)?;
         Ok(OpenHow {
-            access: match access {
-                None | Some(Access::Auto) => AccessMode::Auto,
-                Some(Access::Direct) => AccessMode::Direct,
-                Some(Access::Clone) => AccessMode::Clone,
-            },
-            ttl: options.ttl.or(defaults.ttl),
+            access: values.access(),
+            ttl: values.ttl(),
             keep: options.keep,
-            max_cost: options.max_cost.or(defaults.max_cost),
+            max_cost: values.max_cost_usd(),
             yes: options.yes,
             reason: options.reason.clone(),
-            tags: defaults.tags,
+            tags: values.tags(),
             interrupt: Some(self.remote.interrupt()?),
         })
     }

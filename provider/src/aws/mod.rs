@@ -9,16 +9,19 @@
 //! | `sign`, `skew` | signatures, and the time to sign with |
 //! | [`fault`] | what AWS says when it refuses, sorted by its effect |
 //! | `text` | encoding, and messages without secrets |
-//! | [`snapshot`] | an EBS snapshot as a store of chunks |
-//! | `ebs`, `listing`, `coverage` | calls, pages, and what is known from them |
-//! | `changed` | what two snapshots have in common |
-//! | [`prices`] | what calls cost |
 //! | [`ec2`] | what EC2 is asked, and its answers |
 //! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
 //! | [`volume`] | a point opened through temporary volumes |
 //! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
+//! | [`snapshot`] | an EBS snapshot as a store of chunks |
+//! | `ebs`, `listing`, `coverage` | calls, pages, and what is known from them |
+//! | `changed` | what two snapshots have in common |
+//! | [`catalog`] | points in time of what EC2 has |
+//! | `meter` | a bound on what reading may cost |
+//! | [`prices`] | what calls cost |
 //! | [`lightsail`] | points of Lightsail, through an export |
 
+pub mod catalog;
 mod changed;
 pub mod client;
 pub mod cloud;
@@ -35,14 +38,18 @@ mod http_adapter;
 pub mod instance;
 pub mod lightsail;
 mod listing;
+mod meter;
 pub mod prices;
 mod sign;
 mod skew;
 pub mod snapshot;
 mod text;
+mod transport;
 pub mod volume;
 
+pub use catalog::AwsCatalog;
 pub use client::{Client, ClientSettings};
 pub use cloud::AwsCloud;
+pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;

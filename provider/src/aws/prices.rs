@@ -6,3 +6,6 @@ pub const EBS_LIST: f64 = 0.000_000_6;
 
 /// A block got with GetSnapshotBlock: $0.003 for a thousand. Source: as [`EBS_LIST`].
 pub const EBS_GET: f64 = 0.000_003;
+
+/// A GiB of a gp3 volume for a month of 730 hours. Source: <https://aws.amazon.com/ebs/pricing/>.
+pub const GP3_GIB_MONTH: f64 = 0.08;

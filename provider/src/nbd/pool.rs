@@ -169,8 +169,8 @@ fn into_fault(error: Error) -> Fault {
         | Error::Refused { .. }
         | Error::Usage { .. }
         | Error::Cost { .. }
-        | Error::Leftover { .. }
-        | Error::Engine(_) => FaultKind::Refused,
+        | Error::Engine(_)
+        | Error::Leftover { .. } => FaultKind::Refused,
     };
     Fault::new(kind, error.to_string())
 }

@@ -1,105 +1,120 @@
 //! A remote store as a byte source.
 
-use super::runtime;
+use super::gather::{self, Gather, Piece};
+use super::hub::Hub;
+use super::settings::Settings;
+use super::stats::Stats;
 use super::store::{ChunkState, ChunkStore};
-use crate::fault::{Fault, FaultKind};
-use flr_fs::source::{ByteSource, Location, Segment, SegmentKind, check_nonempty, check_range};
-use std::io;
+use flr_fs::error::Request;
+use flr_fs::source::{
+    ByteSource, Location, ReadRequest, Segment, SegmentKind, check_nonempty, check_range,
+};
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Bounds on memory and time.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// For one read, with all its repetitions; then it is an error.
-    pub deadline: Duration,
-    /// Bytes of chunks that are kept in memory.
-    pub cache_bytes: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(30),
-            cache_bytes: 64 << 20,
-        }
-    }
-}
-
-/// A remote store as a byte source.
+/// A remote store as a byte source. For threads only: a future that reads blocks its runtime.
 #[derive(Debug)]
 pub struct Chunked {
-    store: Arc<dyn ChunkStore>,
+    hub: Arc<Hub>,
 }
 
 impl Chunked {
-    /// A source of `store`'s bytes.
+    /// A source of `store`'s bytes. Makes no call yet.
     #[must_use]
-    pub fn new(store: Arc<dyn ChunkStore>, _settings: &Settings) -> Arc<Self> {
-        Arc::new(Self { store })
+    pub fn new(store: Arc<dyn ChunkStore>, settings: &Settings) -> Arc<Self> {
+        let hub = Hub::new(store, settings);
+        settings.cancel.add(&hub);
+        Arc::new(Self { hub })
     }
 
-    fn chunk_len(&self) -> u64 {
-        u64::from(self.store.chunk_len().get())
+    /// What it has cost so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.hub.stats()
+    }
+
+    /// Makes all waiting and all future reads of this source fail with [`Request::Cancelled`], and ends
+    /// its calls. Does not block. Dropping the source ends its calls as well.
+    pub fn cancel(&self) {
+        self.hub.cancel();
+    }
+
+    fn check(&self) -> flr_fs::Result<()> {
+        match self.hub.is_cancelled() {
+            true => Err(Request::Cancelled.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The pieces of a read.
+    fn pieces<'a>(
+        &self,
+        read: usize,
+        offset: u64,
+        buf: &'a mut [u8],
+    ) -> impl Iterator<Item = Piece<'a>> + use<'a> {
+        let cut = self.hub.geometry.cut(offset, buf);
+        cut.map(move |(at, chunk, skip, buf)| Piece {
+            read,
+            at,
+            chunk,
+            skip,
+            buf,
+        })
     }
 }
 
-/// A fault as the error of a read at byte `at`.
-fn io_error(at: u64, fault: Fault) -> flr_fs::Error {
-    let kind = match fault.kind {
-        FaultKind::Denied | FaultKind::Expired => io::ErrorKind::PermissionDenied,
-        _ => io::ErrorKind::Other,
-    };
-    flr_fs::Error::io(at, io::Error::new(kind, fault))
+impl Drop for Chunked {
+    fn drop(&mut self) {
+        self.hub.cancel();
+    }
 }
 
 impl ByteSource for Chunked {
     fn size(&self) -> u64 {
-        self.store.size()
+        self.hub.geometry.size()
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> flr_fs::Result<()> {
-        let end = check_range(offset, buf.len(), self.size())?;
-        let mut at = offset;
-        let mut rest = buf;
-        while at < end {
-            let segment = self.segment_at(at..end)?;
-            let chunk = at.checked_div(self.chunk_len()).unwrap_or(0);
-            let start = chunk.saturating_mul(self.chunk_len());
-            let len = start
-                .saturating_add(self.chunk_len())
-                .min(end)
-                .saturating_sub(at)
-                .min(segment.len);
-            let (now, later) = rest.split_at_mut(usize::try_from(len).unwrap_or(usize::MAX));
-            if segment.kind == SegmentKind::Hole {
-                now.fill(0);
-            } else {
-                let bytes = runtime::block_on(self.store.fetch(chunk..chunk.saturating_add(1)));
-                let bytes = bytes.map_err(|fault| io_error(at, fault))?;
-                let from = usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
-                let part = bytes.get(from..from.saturating_add(now.len()));
-                let short = || Fault::new(FaultKind::Unknown, "the answer is too short");
-                now.copy_from_slice(part.ok_or_else(|| io_error(at, short()))?);
+        check_range(offset, buf.len(), self.size())?;
+        self.check()?;
+        let pieces = self.pieces(0, offset, buf).collect();
+        let errors = Gather::new(&self.hub, pieces).finish();
+        errors.into_values().next().map_or(Ok(()), Err)
+    }
+
+    fn read_many(&self, reads: &mut [ReadRequest<'_>]) {
+        let mut pieces = std::collections::VecDeque::new();
+        let mut results = Vec::with_capacity(reads.len());
+        for (index, read) in reads.iter_mut().enumerate() {
+            let checked = check_range(read.offset, read.buf.len(), self.size());
+            read.result = checked.and_then(|_| self.check());
+            if read.result.is_ok() {
+                pieces.extend(self.pieces(index, read.offset, read.buf));
             }
-            rest = later;
-            at = at.saturating_add(len);
+            results.push(&mut read.result);
         }
-        Ok(())
+        let errors = Gather::new(&self.hub, pieces).finish();
+        for (index, error) in errors {
+            if let Some(result) = results.get_mut(index) {
+                **result = Err(error);
+            }
+        }
     }
 
     fn segment_at(&self, range: Range<u64>) -> flr_fs::Result<Segment> {
         let len = check_nonempty(&range, self.size())?;
-        let first = range.start.checked_div(self.chunk_len()).unwrap_or(0);
-        let last = range.end.div_ceil(self.chunk_len());
-        let runs = runtime::block_on(self.store.map(first..last));
-        let runs = runs.map_err(|fault| io_error(range.start, fault))?;
-        let (end, state) = match runs.first() {
-            Some(run) => (run.chunks.end, run.state),
-            None => (last, ChunkState::Present),
+        self.check()?;
+        let chunks = self.hub.geometry.chunks_of(&range);
+        let (state, end) = loop {
+            let known = self.hub.lock().map.run(chunks.start, chunks.end);
+            match known {
+                Some(known) => break known,
+                None => gather::wait_for_region(&self.hub, chunks.start)?,
+            }
         };
-        let end = end.saturating_mul(self.chunk_len()).min(range.end);
+        let end = self.hub.geometry.start_of(end).min(range.end);
         Ok(Segment {
             len: end.saturating_sub(range.start).clamp(1, len),
             kind: match state {
@@ -110,5 +125,9 @@ impl ByteSource for Chunked {
                 }),
             },
         })
+    }
+
+    fn granule(&self) -> NonZeroU32 {
+        self.hub.geometry.granule()
     }
 }

@@ -1,0 +1,54 @@
+//! Points in time of what EC2 has: snapshots, volumes, instances, images.
+//!
+//! | module | |
+//! |---|---|
+//! | `wanted` | what an address means |
+//! | `inventory` | asking EC2 for it |
+//! | `group` | snapshots of several volumes as one point |
+//! | `label` | what a snapshot is good for, and how it can be read |
+//! | `open` | reading it |
+//! | `estimate` | what that costs |
+
+mod estimate;
+mod group;
+mod inventory;
+mod label;
+mod open;
+mod wanted;
+
+use super::client::{Client, ClientSettings};
+use crate::error::Result;
+use crate::point::{Catalog, Estimate, OpenHow, OpenedPoint, PointInfo};
+use crate::remote::{self, block_on};
+
+/// What EC2 has in one region, as an account sees it.
+#[derive(Debug)]
+pub struct AwsCatalog {
+    client: Client,
+    reading: remote::Settings,
+}
+
+impl AwsCatalog {
+    /// The catalog of the account and region that `settings` lead to. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn new(settings: &ClientSettings, reading: remote::Settings) -> Result<Self> {
+        let client = Client::new(settings)?;
+        Ok(Self { client, reading })
+    }
+}
+
+impl Catalog for AwsCatalog {
+    fn points(&self, object: &str) -> Result<Vec<PointInfo>> {
+        block_on(inventory::points(&self.client, object))
+    }
+
+    fn open(&self, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint> {
+        open::open(&self.client, &self.reading, point, how)
+    }
+
+    fn cost(&self, point: &PointInfo, how: &OpenHow, bytes: u64) -> Result<Estimate> {
+        Ok(estimate::estimate(point, how, bytes))
+    }
+}

@@ -1,0 +1,157 @@
+//! Reading a point: through the block interface where that is possible, else through volumes.
+
+use super::estimate::estimate;
+use crate::aws::client::Client;
+use crate::aws::meter::Meter;
+use crate::aws::snapshot::{EbsSnapshot, SnapshotOptions};
+use crate::aws::volume::clone_disks;
+use crate::error::{Error, Result};
+use crate::fault::FaultKind;
+use crate::point::{Access, AccessMode, Disk, OpenHow, OpenedPoint, PointInfo};
+use crate::remote::{self, ChunkStore, Chunked, block_on, retry_calls};
+use std::sync::Arc;
+
+/// Opens a point in the way that is asked for.
+pub(super) fn open(
+    client: &Client,
+    reading: &remote::Settings,
+    point: &PointInfo,
+    how: &OpenHow,
+) -> Result<OpenedPoint> {
+    match (&point.access, how.access) {
+        (Access::None(why), _) => Err(Error::Refused {
+            what: format!("{} cannot be read: {why}", point.id),
+            hint: None,
+        }),
+        (Access::Clone, AccessMode::Direct) => Err(Error::Refused {
+            what: format!("{} is public, and those cannot be read directly", point.id),
+            hint: Some("on an instance in its region: --access clone".to_owned()),
+        }),
+        (_, AccessMode::Clone) | (Access::Clone, AccessMode::Auto) => clone(client, point, how),
+        (Access::Direct, AccessMode::Direct) => direct(client, reading, point, how),
+        (Access::Direct, AccessMode::Auto) => match direct(client, reading, point, how) {
+            Err(error) if may_be_cloned(&error) => instead(client, point, how, error),
+            opened => opened,
+        },
+    }
+}
+
+/// Whether another way may help: the block interface refuses for good, which is no word on volumes.
+fn may_be_cloned(error: &Error) -> bool {
+    matches!(error, Error::Remote { fault, .. }
+        if matches!(fault.kind, FaultKind::Denied | FaultKind::Refused))
+}
+
+/// Through volumes, since the block interface refused. Where no volume can be attached, what it said is
+/// the answer.
+fn instead(
+    client: &Client,
+    point: &PointInfo,
+    how: &OpenHow,
+    refusal: Error,
+) -> Result<OpenedPoint> {
+    match clone(client, point, how) {
+        Ok(mut opened) => {
+            opened.notes.insert(0, format!("{refusal}"));
+            Ok(opened)
+        }
+        Err(Error::Refused { .. }) => Err(refusal),
+        Err(error) => Err(error),
+    }
+}
+
+fn direct(
+    client: &Client,
+    reading: &remote::Settings,
+    point: &PointInfo,
+    how: &OpenHow,
+) -> Result<OpenedPoint> {
+    let meter = how.max_cost.map(Meter::new).map(Arc::new);
+    let open = |id: &str| {
+        let (client, id) = (client.clone(), id.to_owned());
+        let options = SnapshotOptions {
+            account: point.account.clone(),
+            relative: None,
+        };
+        tokio::spawn(async move {
+            retry_calls(|| EbsSnapshot::open_with(&client, &id, options.clone())).await
+        })
+    };
+    let mut disks = Vec::new();
+    let stores = block_on(async {
+        let mut stores = Vec::new();
+        let tasks: Vec<_> = point.disks.iter().map(|disk| open(&disk.id)).collect();
+        for (task, disk) in tasks.into_iter().zip(&point.disks) {
+            let doing = || format!("read {} directly", disk.id);
+            let opened = match task.await {
+                Ok(opened) => opened.map_err(|fault| Error::remote(doing(), fault))?,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            };
+            stores.push(opened);
+        }
+        Ok::<_, Error>(stores)
+    })?;
+    for store in stores {
+        let store: Arc<dyn ChunkStore> = match &meter {
+            Some(meter) => meter.over(store),
+            None => store,
+        };
+        disks.push(Disk {
+            source: Chunked::new(store, reading),
+            // A guest can write any header on a disk of its own.
+            may_be_container: false,
+        });
+    }
+    Ok(OpenedPoint {
+        disks,
+        notes: partial(point),
+        held: None,
+    })
+}
+
+fn clone(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint> {
+    let cost = estimate(point, how, 0);
+    if let (Some(max), Some(dollars)) = (how.max_cost, cost.dollars)
+        && dollars > max
+        && !how.yes
+    {
+        return Err(Error::Cost {
+            what: format!(
+                "a volume of {} would cost ${dollars:.4}, more than ${max}",
+                point.id
+            ),
+            hint: Some("a shorter --ttl, a higher --max-cost, or --yes".to_owned()),
+        });
+    }
+    let (disks, held) = clone_disks(client, point, how)?;
+    let mut notes = vec![format!(
+        "made {} temporary {} of {} in session {}",
+        disks.len(),
+        if disks.len() == 1 {
+            "volume"
+        } else {
+            "volumes"
+        },
+        point.id,
+        held.session()
+    )];
+    notes.extend(partial(point));
+    Ok(OpenedPoint {
+        disks,
+        notes,
+        held: Some(held),
+    })
+}
+
+/// What is said of a point that lacks disks.
+fn partial(point: &PointInfo) -> Vec<String> {
+    match point.state == "partial" {
+        true => vec![format!(
+            "{} has only {} of the disks of {}",
+            point.id,
+            point.disks.len(),
+            point.object
+        )],
+        false => Vec::new(),
+    }
+}
