@@ -2,6 +2,7 @@
 //!
 //! Help, manual pages and completions are all made from these definitions.
 
+use crate::args_config::{Config, Policy, Source};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -133,6 +134,13 @@ pub(crate) struct Remote {
     pub(crate) endpoint_url: Option<String>,
 }
 
+impl Remote {
+    /// Whether the user named no account and no place.
+    pub(crate) const fn is_default(&self) -> bool {
+        self.profile.is_none() && self.region.is_none() && self.endpoint_url.is_none()
+    }
+}
+
 /// How snapshots are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Access {
@@ -206,6 +214,12 @@ pub(crate) enum Command {
     Session(Session),
     /// Delete what was left behind.
     Gc(Gc),
+    /// Name providers, accounts and servers.
+    Source(Source),
+    /// Show the configuration.
+    Config(Config),
+    /// Print the permissions that are needed, as a policy.
+    Policy(Policy),
     /// Show the version and what can be read.
     Version,
     /// Write completions for a shell to standard output.

@@ -8,6 +8,12 @@ use flr_provider::engine::Cleanup;
 /// Deletes what the command has made, and has what remains decide how it ends.
 pub(crate) fn clean_up(ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
     let outcome = match (outcome, ctx.remote.signal()) {
+        // What remains is told whatever came after.
+        (Err(Stop::Failure(failure) | Stop::Item(failure)), Some(_))
+            if !failure.resources.is_empty() =>
+        {
+            Err(failure.into())
+        }
         // What was cut off by a signal is no failure of its own.
         (Ok(_) | Err(Stop::Failure(_) | Stop::Item(_)), Some(exit)) => {
             Err(Failure::new(exit, "interrupted").into())

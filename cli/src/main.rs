@@ -1,6 +1,7 @@
 //! The `flr` command: parses, calls, prints. Everything it knows is in the crates below it.
 
 mod args;
+mod args_config;
 mod color;
 mod commands;
 mod configuration;
@@ -129,6 +130,9 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Umount(args) => commands::mount::umount(ctx, args),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Gc(args) => commands::gc::run(ctx, args),
+        Command::Source(args) => commands::source::run(ctx, args),
+        Command::Config(args) => commands::config::run(ctx, args),
+        Command::Policy(args) => commands::policy::run(ctx, args),
         Command::Version => commands::version::version(ctx),
         Command::Completion { shell } => commands::version::completion(ctx, *shell),
         Command::Man { dir } => commands::version::man(dir),

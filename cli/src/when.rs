@@ -54,24 +54,8 @@ pub(crate) fn long(time: Timestamp, zone: &TimeZone) -> String {
 
 /// Reads a length of time: `90s 15m 2h 3d 4w`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = seconds(text).and_then(|seconds| u64::try_from(seconds).ok());
-    let seconds = seconds.ok_or("expected a length of time such as 90s, 15m, 2h or 3d")?;
-    Ok(Duration::from_secs(seconds))
-}
-
-/// A number and its unit, in seconds.
-fn seconds(text: &str) -> Option<i64> {
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1))?;
-    let number = number.parse::<i64>().ok()?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return None,
-    };
-    number.checked_mul(seconds)
+    flr_provider::config::duration(text)
+        .ok_or_else(|| "expected a length of time such as 90s, 15m, 2h or 3d".to_owned())
 }
 
 /// Reads a time: a date, a date and time with or without zone, or how long ago (`90s 15m 2h 3d 4w`).
@@ -80,7 +64,8 @@ pub(crate) fn parse(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         seconds: instant.as_second(),
         nanoseconds: instant.subsec_nanosecond().unsigned_abs(),
     };
-    if let Some(ago) = seconds(text) {
+    if let Ok(ago) = duration(text) {
+        let ago = i64::try_from(ago.as_secs()).ok()?;
         let seconds = jiff::Timestamp::now().as_second().checked_sub(ago)?;
         return Some(Timestamp {
             seconds,

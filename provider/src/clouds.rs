@@ -24,11 +24,11 @@ impl Way {
     /// The way that a record's maker took; the default one if its parameters name none.
     #[must_use]
     pub fn of(record: &Record) -> Self {
-        match serde_json::from_str(&record.parameters) {
-            Ok(way) => way,
+        let Ok(way) = serde_json::from_str(&record.parameters) else {
             // Parameters in another form name none; the account is checked before anything is done.
-            Err(_) => Self::default(),
-        }
+            return Self::default();
+        };
+        way
     }
 
     /// The default way, which says nothing.
@@ -43,10 +43,30 @@ impl Way {
 pub struct Provider {
     /// Its name in the journal.
     pub name: &'static str,
-    /// Opens it for a region; it takes care of the records that were made on this way.
-    open: fn(region: &str, way: &Way) -> Result<Arc<dyn Cloud>>,
-    /// Regions in which something may have been left: the configured one, or all of them.
-    regions: fn(way: &Way, all: bool) -> Result<Vec<String>>,
+    /// Opens it for a region.
+    open: fn(region: &str, ways: &Ways) -> Result<Arc<dyn Cloud>>,
+    /// Regions in which something may have been left.
+    regions: fn(way: &Way, which: Which) -> Result<Vec<String>>,
+}
+
+/// Which records are meant, and how their account is reached now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// The way that the journal has for them.
+    pub recorded: Way,
+    /// The way to take. Another one where the journal names none and the user does.
+    pub taken: Way,
+}
+
+/// Regions in which something may have been left without the journal's knowing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// The one that is configured, if one is.
+    Configured,
+    /// This one.
+    One(&'a str),
+    /// Every region of the account.
+    All,
 }
 
 /// Every provider that makes something.
@@ -67,23 +87,21 @@ fn known(provider: &str) -> Option<&'static Provider> {
     CLOUDS.iter().find(|known| known.name == provider)
 }
 
-/// The provider of this name. `None`: it is not built in, or has no such region, or cannot be reached
-/// on this way; the error says why.
+/// The provider of this name in a region. `None`: it is not built in.
 ///
 /// # Errors
-/// The way makes no sense here: a profile or an endpoint that must not be used.
-pub fn cloud(provider: &str, region: &str, way: &Way) -> Result<Option<Arc<dyn Cloud>>> {
-    let open = |known: &Provider| (known.open)(region, way);
+/// The way makes no sense here: an endpoint that must not be used.
+pub fn cloud(provider: &str, region: &str, ways: &Ways) -> Result<Option<Arc<dyn Cloud>>> {
+    let open = |known: &Provider| (known.open)(region, ways);
     known(provider).map(open).transpose()
 }
 
-/// Regions of a provider in which something may have been left without the journal's knowing: the one
-/// that is configured, if one is, or with `all` every region of the account. Blocks.
+/// Regions of a provider. None where it is not built in, or not configured at all. Blocks.
 ///
 /// # Errors
 /// The provider cannot be asked for its regions.
-pub fn regions(provider: &str, way: &Way, all: bool) -> Result<Vec<String>> {
-    let regions = |known: &Provider| (known.regions)(way, all);
+pub fn regions(provider: &str, way: &Way, which: Which<'_>) -> Result<Vec<String>> {
+    let regions = |known: &Provider| (known.regions)(way, which);
     known(provider).map_or(Ok(Vec::new()), regions)
 }
 
@@ -101,7 +119,11 @@ mod tests {
 
     #[test]
     fn a_provider_that_is_not_built_in() {
-        assert!(cloud("ecs", "x", &Way::default()).unwrap().is_none());
-        assert!(regions("ecs", &Way::default(), true).unwrap().is_empty());
+        assert!(cloud("ecs", "x", &Ways::default()).unwrap().is_none());
+        assert!(
+            regions("ecs", &Way::default(), Which::All)
+                .unwrap()
+                .is_empty()
+        );
     }
 }

@@ -1,11 +1,15 @@
 //! `flr gc`: deletes what was left behind.
 
 use super::Context;
-use crate::args::Gc;
-use crate::commands::session::{self, Journal, engine_failure, resource_fields};
+use crate::args::{Gc, Remote};
+use crate::commands::session::{
+    self, Journal, Place, engine_failure, provider_failure, resource_fields,
+};
 use crate::output::{Failure, Outcome};
-use flr_provider::clouds::CLOUDS;
-use flr_provider::engine::{Cleanup, Engine, GcOptions, block_on};
+use flr_provider::aws::NO_CREDENTIALS;
+use flr_provider::clouds::{CLOUDS, Way, Which, regions};
+use flr_provider::engine::{Cleanup, Error, GcOptions};
+use flr_provider::remote::block_on;
 use serde_json::Value;
 
 /// Runs `gc`.
@@ -14,33 +18,80 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
         dry_run: args.dry_run,
         older_than: args.older_than,
     };
-    let mut cleanup = Cleanup::default();
-    if let Some(journal) = Journal::open()? {
-        for scope in journal.scopes()? {
-            let engine = journal.engine(&scope)?;
-            cleanup.add(clean(&engine, scope.reachable, options)?);
+    let global = ctx.global;
+    let remote = &global.remote;
+    let journal = Journal::open()?.map_or_else(Journal::empty, Ok)?;
+    let journal = journal.taking(remote);
+    let mut places = journal.scopes()?;
+    let recorded = places.clone();
+    for provider in CLOUDS {
+        match beyond(&journal, provider.name, remote, args) {
+            Ok(more) => places.extend(more),
+            Err(failure) => ctx.fail(provider.name, &failure)?,
         }
     }
-    if CLOUDS.is_empty() {
-        let all = if args.all_regions {
-            ", whatever the region"
-        } else {
-            ""
-        };
-        ctx.out.note(&format!(
-            "no provider that makes anything is built in: only the journal was looked at{all}"
-        ));
+    let mut cleanup = Cleanup::default();
+    for place in places {
+        let Place {
+            provider, region, ..
+        } = &place;
+        // Whoever has no credentials, and asked for nothing that needs them, has nothing there.
+        let silent = !recorded.contains(&place) && !args.all_regions && remote.is_default();
+        match clean(&journal, &place, options, &mut cleanup)? {
+            Ok(()) => {}
+            Err(error) if silent && has_no_credentials(&error) => {
+                let why = format!("{provider} {region} was not looked at: {error}");
+                ctx.out.note(&why);
+            }
+            Err(error) => ctx.fail(&format!("{provider} {region}"), &engine_failure(&error))?,
+        }
     }
     tell(ctx, &cleanup)?;
     finish(ctx, &cleanup)
 }
 
-fn clean(engine: &Engine, reachable: bool, options: GcOptions) -> Outcome<Cleanup> {
-    let cleaned = match reachable {
-        true => block_on(engine.gc(options)),
-        false => block_on(engine.recover(options)),
+/// Where something may have been left that the journal does not know of.
+fn beyond(
+    journal: &Journal,
+    provider: &str,
+    remote: &Remote,
+    args: &Gc,
+) -> Result<Vec<Place>, Failure> {
+    let which = match (&remote.region, args.all_regions) {
+        (_, true) => Which::All,
+        (Some(region), false) => Which::One(region),
+        (None, false) => Which::Configured,
     };
-    cleaned.map_err(|error| engine_failure(&error).into())
+    let regions = regions(provider, journal.way(), which);
+    let regions = regions.map_err(|error| provider_failure(&error))?;
+    let places = regions.into_iter().map(|region| Place {
+        provider: provider.to_owned(),
+        region,
+        way: Way::default(),
+    });
+    Ok(places.collect())
+}
+
+/// Cleans up one place. What was done before an error is in `cleanup`.
+fn clean(
+    journal: &Journal,
+    place: &Place,
+    options: GcOptions,
+    cleanup: &mut Cleanup,
+) -> Outcome<Result<(), Error>> {
+    let (engine, reachable) = journal.engine(place)?;
+    let done = block_on(async {
+        cleanup.add(engine.recover(options).await?);
+        if reachable {
+            cleanup.add(engine.reap(options).await?);
+        }
+        Ok(())
+    });
+    Ok(done)
+}
+
+fn has_no_credentials(error: &Error) -> bool {
+    matches!(error, Error::Fault { fault, .. } if fault.is(NO_CREDENTIALS))
 }
 
 /// One line for each resource, each of which is counted.

@@ -2,6 +2,7 @@
 
 pub(crate) mod cat;
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod cp;
 pub(crate) mod find;
 pub(crate) mod gc;
@@ -9,7 +10,9 @@ pub(crate) mod hash;
 pub(crate) mod ls;
 pub(crate) mod mount;
 pub(crate) mod points;
+pub(crate) mod policy;
 pub(crate) mod session;
+pub(crate) mod source;
 pub(crate) mod stat;
 pub(crate) mod tree;
 pub(crate) mod version;

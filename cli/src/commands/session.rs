@@ -2,34 +2,36 @@
 
 use super::Context;
 use super::gc::{finish, tell};
-use crate::args::{Session, SessionAction};
+use crate::args::{Remote, Session, SessionAction};
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome, fields};
-use flr_provider::clouds::cloud;
+use flr_provider::clouds::{Way, Ways, cloud};
 use flr_provider::engine::{
-    Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, Nowhere, Parts, Processes, Record,
-    SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, SystemClock,
-    SystemProcesses, SystemRand, UnixTime, Why, block_on, state_dir,
+    Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, MemoryStore, Nowhere, Parts, Processes,
+    Record, SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, SystemClock,
+    SystemProcesses, SystemRand, UnixTime, Why, state_dir,
 };
+use flr_provider::remote::{TokioClock, block_on};
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A provider and a region of the journal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A provider and a region, as the journal reaches them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    provider: String,
-    region: String,
-    /// Whether this program can ask it.
-    pub(crate) reachable: bool,
+    pub(crate) provider: String,
+    pub(crate) region: String,
+    pub(crate) way: Way,
 }
 
 /// The journal of this user, and who asks.
 pub(crate) struct Journal {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     processes: Arc<SystemProcesses>,
+    /// The way to take where the journal names none.
+    way: Way,
 }
 
 impl Journal {
@@ -37,12 +39,37 @@ impl Journal {
     pub(crate) fn open() -> Outcome<Option<Self>> {
         let folder = state_dir().map_err(|error| store_failure(&error))?;
         let store = SqliteStore::open_existing(&folder).map_err(|error| store_failure(&error))?;
+        let open = |store| Self::over(Arc::new(store));
+        store.map(open).transpose()
+    }
+
+    /// An empty one, for what is known by its tags alone.
+    pub(crate) fn empty() -> Outcome<Self> {
+        Self::over(Arc::new(MemoryStore::default()))
+    }
+
+    fn over(store: Arc<dyn Store>) -> Outcome<Self> {
         let processes = SystemProcesses::new()
             .map_err(|error| Failure::new(Exit::Failed, format!("/proc: {error}")))?;
-        Ok(store.map(|store| Self {
-            store: Arc::new(store),
+        Ok(Self {
+            store,
             processes: Arc::new(processes),
-        }))
+            way: Way::default(),
+        })
+    }
+
+    /// The same, reaching accounts as the user says where the journal says nothing.
+    pub(crate) fn taking(mut self, remote: &Remote) -> Self {
+        self.way = Way {
+            profile: remote.profile.clone(),
+            endpoint: remote.endpoint_url.clone(),
+        };
+        self
+    }
+
+    /// The way that the user named.
+    pub(crate) const fn way(&self) -> &Way {
+        &self.way
     }
 
     fn sessions(&self) -> Outcome<Vec<SessionRecord>> {
@@ -64,43 +91,46 @@ impl Journal {
 
     fn places_of(&self, session: &SessionRecord) -> Outcome<BTreeSet<Place>> {
         let records = self.records(session.id)?;
-        let names = records
-            .into_iter()
-            .map(|record| (record.scope.provider, record.scope.region));
-        let mut names: BTreeSet<_> = names.collect();
-        if names.is_empty() {
-            names.insert((String::new(), String::new()));
-        }
-        let places = names.into_iter().map(|(provider, region)| Place {
-            reachable: cloud(&provider, &region).is_some(),
-            provider,
-            region,
+        let places = records.iter().map(|record| Place {
+            provider: record.scope.provider.clone(),
+            region: record.scope.region.clone(),
+            way: Way::of(record),
         });
-        Ok(places.collect())
+        let mut places: BTreeSet<_> = places.collect();
+        if places.is_empty() {
+            places.insert(Place::default());
+        }
+        Ok(places)
     }
 
-    /// The engine for a place.
-    pub(crate) fn engine(&self, place: &Place) -> Outcome<Engine> {
-        let Place {
-            provider, region, ..
-        } = place.clone();
-        let cloud: Arc<dyn Cloud> = match cloud(&provider, &region) {
-            Some(cloud) => cloud,
-            None => Arc::new(Nowhere { provider, region }),
+    /// The engine for a place, and whether this program can ask its provider.
+    pub(crate) fn engine(&self, place: &Place) -> Outcome<(Engine, bool)> {
+        let taken = match place.way.is_default() {
+            true => &self.way,
+            false => &place.way,
         };
+        let ways = Ways {
+            recorded: place.way.clone(),
+            taken: taken.clone(),
+        };
+        let (provider, region) = (place.provider.clone(), place.region.clone());
+        let opened = cloud(&provider, &region, &ways).map_err(|error| provider_failure(&error))?;
+        let reachable = opened.is_some();
+        let cloud =
+            opened.unwrap_or_else(|| -> Arc<dyn Cloud> { Arc::new(Nowhere { provider, region }) });
         let settings = Settings::from_env()
             .map_err(|what| Failure::new(Exit::Usage, what).hint("FLR_CONSISTENCY_WINDOW=120"))?;
-        let store: Arc<dyn Store> = Arc::<SqliteStore>::clone(&self.store);
         let processes: Arc<dyn Processes> = Arc::<SystemProcesses>::clone(&self.processes);
-        Ok(Engine::new(Parts {
+        let engine = Engine::new(Parts {
             cloud,
-            store,
-            clock: Arc::new(SystemClock),
+            store: Arc::clone(&self.store),
+            clock: Arc::new(TokioClock),
             rand: Arc::new(SystemRand),
             processes,
             settings,
             interrupt: Arc::default(),
-        }))
+        });
+        Ok((engine, reachable))
     }
 
     /// The session whose id begins with this.
@@ -147,6 +177,15 @@ fn store_failure(error: &StoreError) -> Failure {
     }
 }
 
+/// A failure of a provider in words.
+pub(crate) fn provider_failure(error: &flr_provider::Error) -> Failure {
+    let failure = Failure::new(Exit::of_provider(error), error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
 /// A failure of the engine in words.
 pub(crate) fn engine_failure(error: &Error) -> Failure {
     match error {
@@ -181,7 +220,7 @@ pub(crate) fn remains(sessions: &[String]) -> Outcome<Cleanup> {
 
 /// Runs `session`.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Session) -> Outcome {
-    let journal = Journal::open()?;
+    let journal = Journal::open()?.map(|journal| journal.taking(&ctx.global.remote));
     match (&args.action, journal) {
         (SessionAction::Ls, None) => Ok(Exit::Done),
         (SessionAction::Ls, Some(journal)) => list(ctx, &journal),
@@ -225,7 +264,7 @@ fn extend(ctx: &mut Context<'_>, journal: &Journal, id: &str, ttl: Duration) -> 
     let session = journal.find(id)?;
     let expires = SystemClock.wall().plus(ttl);
     for place in journal.places_of(&session)? {
-        let engine = journal.engine(&place)?;
+        let (engine, _) = journal.engine(&place)?;
         block_on(engine.extend_session(session.id, expires))
             .map_err(|error| engine_failure(&error))?;
     }
@@ -240,7 +279,7 @@ fn close(ctx: &mut Context<'_>, journal: &Journal, id: &str) -> Outcome {
     let session = journal.find(id)?;
     let mut cleanup = Cleanup::default();
     for place in journal.places_of(&session)? {
-        let engine = journal.engine(&place)?;
+        let (engine, _) = journal.engine(&place)?;
         let closed = block_on(engine.close_session(session.id));
         cleanup.add(closed.map_err(|error| engine_failure(&error))?);
     }

@@ -28,7 +28,7 @@ fn session(digit: char, owner: Owner, keep: bool) -> SessionRecord {
     SessionRecord {
         id: id(digit).parse().unwrap(),
         owner,
-        purpose: format!("aws:web-{digit}@yesterday:/etc\u{1b}[m"),
+        purpose: format!("mars:web-{digit}@yesterday:/etc\u{1b}[m"),
         created: UnixTime(1_800_000_000),
         expires: UnixTime(if keep { 4_000_000_000 } else { 1_800_001_800 }),
         keep,
@@ -42,11 +42,12 @@ fn record(session: &SessionRecord, op: char, state: State) -> Record {
         session: session.id,
         sequence: 0,
         scope: Scope {
-            provider: "aws".into(),
+            // One that is not built in.
+            provider: "mars".into(),
             account: "123456789012".into(),
-            region: "eu-west-1".into(),
+            region: "olympus-1".into(),
         },
-        kind: "ebs-volume".into(),
+        kind: "disk".into(),
         parent: "snap-0123456789abcdef0".into(),
         parameters: String::new(),
         needs: Vec::new(),
@@ -55,7 +56,7 @@ fn record(session: &SessionRecord, op: char, state: State) -> Record {
         expires: session.expires,
         state,
         attempt: 1,
-        id: (state >= State::Created).then(|| format!("vol-0{op}")),
+        id: (state >= State::Created).then(|| format!("d-0{op}")),
         called: (state > State::Intent).then(|| Moment {
             boot: "another".into(),
             since_boot: Duration::from_secs(60),
@@ -130,7 +131,7 @@ fn what_needs_no_provider_is_closed_and_the_rest_is_named() {
         let last = check(said.err.lines().last().unwrap());
         let resources = last["resources"].as_array().unwrap();
         let named: Vec<_> = resources.iter().map(|one| one["id"].as_str()).collect();
-        assert_eq!(named, [Some("vol-01"), None]);
+        assert_eq!(named, [Some("d-01"), None]);
         for line in said.out.lines().chain(said.err.lines()) {
             check(line);
         }

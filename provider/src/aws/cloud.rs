@@ -5,7 +5,7 @@ use super::client::{Client, ClientSettings};
 use super::device_names::DeviceNames;
 use super::ebs_volume::EbsVolume;
 use super::ec2::{self, create_tags};
-use crate::clouds::Way;
+use crate::clouds::{Way, Ways, Which};
 use crate::engine::{
     Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
     TagCall,
@@ -15,6 +15,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::remote::block_on;
 use std::fmt;
 use std::future::ready;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The provider's name, as in an address and in the journal.
@@ -81,43 +82,38 @@ impl AwsCloud {
         Self { client, way, names }
     }
 
-    /// For a region, on a way.
+    /// For a region, for the records of a way.
     ///
     /// # Errors
     /// An endpoint that must not be used.
-    pub(crate) fn open(region: &str, way: &Way) -> Result<Arc<dyn Cloud>> {
-        let client = Client::new(&ClientSettings {
-            profile: way.profile.clone(),
-            region: Some(region.to_owned()),
-            endpoint_url: way.endpoint.clone(),
-        })?;
+    pub(crate) fn open(region: &str, ways: &Ways) -> Result<Arc<dyn Cloud>> {
         Ok(Arc::new(Self {
-            client,
-            way: way.clone(),
+            client: Client::new(&settings(&ways.taken, Some(region.to_owned())))?,
+            way: ways.recorded.clone(),
             names: DeviceNames::default(),
         }))
     }
 
-    /// The configured region, if there is one; with `all`, every region that the account can use.
+    /// Regions in which something may have been left.
     ///
     /// # Errors
     /// The settings make no sense, or AWS cannot be asked.
-    pub(crate) fn regions(way: &Way, all: bool) -> Result<Vec<String>> {
-        let settings = |region| ClientSettings {
-            profile: way.profile.clone(),
-            region,
-            endpoint_url: way.endpoint.clone(),
-        };
-        let client = match (Client::new(&settings(None)), all) {
-            (Ok(client), _) => client,
-            // Whoever has no region configured has nothing in AWS, as far as is known.
-            (Err(Error::Usage { .. }), false) => return Ok(Vec::new()),
-            (Err(Error::Usage { .. }), true) => Client::new(&settings(Some(ANY_REGION.into())))?,
+    pub(crate) fn regions(way: &Way, which: Which<'_>) -> Result<Vec<String>> {
+        match which {
+            Which::One(region) => return Ok(vec![region.to_owned()]),
+            Which::Configured if !is_configured(way) => return Ok(Vec::new()),
+            Which::Configured | Which::All => {}
+        }
+        let client = match (Client::new(&settings(way, None)), which) {
+            (Ok(client), Which::All) => client,
+            (Ok(client), _) => return Ok(vec![client.region().to_owned()]),
+            // No region is configured: any knows the others.
+            (Err(Error::Usage { .. }), Which::All) => {
+                Client::new(&settings(way, Some(ANY_REGION.to_owned())))?
+            }
+            (Err(Error::Usage { .. }), _) => return Ok(Vec::new()),
             (Err(error), _) => return Err(error),
         };
-        if !all {
-            return Ok(vec![client.region().to_owned()]);
-        }
         block_on(ec2::describe_regions(&client))
             .map_err(|fault| super::fault::error("list the regions of AWS", fault))
     }
@@ -137,6 +133,33 @@ impl AwsCloud {
     pub const fn way(&self) -> &Way {
         &self.way
     }
+}
+
+fn settings(way: &Way, region: Option<String>) -> ClientSettings {
+    ClientSettings {
+        profile: way.profile.clone(),
+        region,
+        endpoint_url: way.endpoint.clone(),
+    }
+}
+
+/// Whether anybody has set up AWS here, as far as can be told without asking the network: on a machine
+/// elsewhere, the metadata service is waited for in vain.
+fn is_configured(way: &Way) -> bool {
+    const VARIABLES: [&str; 4] = [
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    ];
+    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let file = std::env::var_os("AWS_CONFIG_FILE").map(PathBuf::from);
+    let file = file.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".aws/config")));
+    let vendor = std::fs::read_to_string("/sys/class/dmi/id/board_vendor");
+    !way.is_default()
+        || VARIABLES.iter().any(set)
+        || file.is_some_and(|file| file.is_file())
+        || vendor.is_ok_and(|vendor| vendor.trim() == "Amazon EC2")
 }
 
 /// Which region is asked for all regions where none is configured.

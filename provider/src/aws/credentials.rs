@@ -23,7 +23,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(60);
 const REGION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The code of the fault that there are no credentials.
-pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
+pub const NO_CREDENTIALS: &str = "NoCredentials";
 
 /// Credentials, asked for when they are needed, and kept until they end.
 pub(super) struct CredentialSource {

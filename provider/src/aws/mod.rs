@@ -11,6 +11,7 @@
 //! | `text` | encoding, and messages without secrets |
 //! | [`ec2`] | what EC2 is asked, and its answers |
 //! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
+//! | [`policy`] | what of all this an account must allow |
 //! | [`volume`] | a point opened through temporary volumes |
 //! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 //! | [`snapshot`] | an EBS snapshot as a store of chunks |
@@ -20,6 +21,10 @@
 //! | `meter` | a bound on what reading may cost |
 //! | [`prices`] | what calls cost |
 //! | [`lightsail`] | points of Lightsail, through an export |
+//! | [`ec2`] | what EC2 is asked, and its answers |
+//! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
+//! | [`volume`] | a point opened through temporary volumes |
+//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 
 pub mod catalog;
 mod changed;
@@ -39,17 +44,18 @@ pub mod instance;
 pub mod lightsail;
 mod listing;
 mod meter;
+pub mod policy;
 pub mod prices;
 mod sign;
 mod skew;
 pub mod snapshot;
 mod text;
-mod transport;
 pub mod volume;
 
 pub use catalog::AwsCatalog;
 pub use client::{Client, ClientSettings};
 pub use cloud::AwsCloud;
+pub use credentials::NO_CREDENTIALS;
 pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;

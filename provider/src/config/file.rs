@@ -141,15 +141,24 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
     let limit = BYTES_MAX.saturating_add(1);
     let read = file.take(limit).read_to_end(&mut bytes);
     let len = read.map_err(|error| Error::from_open(path, error))?;
-    if u64::try_from(len).is_ok_and(|len| len > BYTES_MAX) {
-        return Err(refuse("expected at most 1 MiB", "split it into conf.d"));
-    }
+    check_len(path, len)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(_) => Err(refuse(
             "expected UTF-8",
             "the form is TOML: https://toml.io",
         )),
+    }
+}
+
+/// Refuses what is too large for a configuration.
+pub(super) fn check_len(path: &Path, len: usize) -> Result<()> {
+    match u64::try_from(len) {
+        Ok(len) if len <= BYTES_MAX => Ok(()),
+        _ => Err(Error::Usage {
+            what: format!("{}: expected at most 1 MiB", path.display()),
+            hint: Some("split it into conf.d".to_owned()),
+        }),
     }
 }
 

@@ -18,11 +18,15 @@
 //! | `value`, `values` | what they may be set to |
 //! | `file` | where the files are |
 //! | `layer` | one file, read |
+//! | [`mod@edit`] | adding and removing sources |
+//! | `replace` | writing a file whole |
 
+pub mod edit;
 mod file;
 mod keys;
 mod layer;
 mod near;
+mod replace;
 mod value;
 mod values;
 
@@ -36,8 +40,9 @@ pub use self::values::Values;
 
 use self::layer::{Layer, mistake};
 use crate::error::{Error, Result};
+use crate::point::AccessMode;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const NAME_HINT: &str = "a name has letters, digits, '.', '_' and '-', and is not that of a provider, \
@@ -68,7 +73,6 @@ pub struct Config {
     /// Variables, then options.
     over: Values,
     files: Vec<PathBuf>,
-    places: Places,
 }
 
 impl Config {
@@ -92,11 +96,10 @@ impl Config {
         is_source_name: fn(&str) -> bool,
     ) -> Result<Self> {
         let files = places.read()?;
-        Self::build(places, &files, env, is_source_name)
+        Self::build(&files, env, is_source_name)
     }
 
     fn build(
-        places: Places,
         files: &[(PathBuf, String)],
         env: Env<'_>,
         is_source_name: fn(&str) -> bool,
@@ -125,7 +128,6 @@ impl Config {
             sources,
             over: variables(env)?,
             files: files.iter().map(|(path, _)| path.clone()).collect(),
-            places,
         })
     }
 
@@ -195,17 +197,24 @@ impl Config {
         values
     }
 
+    /// What holds where nobody says anything, for keys of which that is a value of its own.
+    #[must_use]
+    pub fn default_of(key: Key) -> Option<Value> {
+        match key {
+            Key::Access => Some(Value::Access(AccessMode::default())),
+            Key::Ttl => Some(Value::Duration(crate::engine::Settings::default().ttl)),
+            Key::CacheBytes => {
+                let bytes = crate::remote::Settings::default().cache_bytes;
+                u64::try_from(bytes).ok().map(Value::Bytes)
+            }
+            _ => None,
+        }
+    }
+
     /// The files that were read, the one that wins last.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
-    }
-
-    /// The file that sources are added to; it need not be there. `None` if the environment names
-    /// neither a file nor a home.
-    #[must_use]
-    pub fn own_file(&self) -> Option<&Path> {
-        self.places.own()
     }
 }
 

@@ -5,6 +5,7 @@
 use super::*;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 

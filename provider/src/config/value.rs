@@ -139,6 +139,14 @@ impl Value {
             Form::Tags => Err("tags stand in a configuration file only".to_owned()),
         }
     }
+
+    /// Tags.
+    ///
+    /// # Errors
+    /// Too many, too long, or of a prefix that is taken.
+    pub(super) fn from_tags(tags: BTreeMap<String, String>) -> Result<Self, String> {
+        checked_tags(tags)
+    }
 }
 
 /// As it would stand in a file.
@@ -314,7 +322,7 @@ fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 }
 
 /// A key of TOML, in quotes where it needs them.
-fn key_text(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+pub(super) fn key_text(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     match is_bare(name) {
         true => f.write_str(name),
         false => quoted(f, name),
@@ -322,7 +330,7 @@ fn key_text(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
 }
 
 /// Whether a key of TOML needs no quotes.
-pub(super) fn is_bare(name: &str) -> bool {
+fn is_bare(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     !name.is_empty() && name.bytes().all(plain)
 }

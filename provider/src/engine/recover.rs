@@ -66,8 +66,16 @@ impl Engine {
     /// The journal cannot be read, or the provider not be asked. What was done by then is done.
     pub async fn gc(&self, options: GcOptions) -> Result<Cleanup, Error> {
         let mut cleanup = self.recover(options).await?;
-        cleanup.add(reap(self, options).await?);
+        cleanup.add(self.reap(options).await?);
         Ok(cleanup)
+    }
+
+    /// The second half of [`gc`](Self::gc): by tags alone.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or the provider not be asked.
+    pub async fn reap(&self, options: GcOptions) -> Result<Cleanup, Error> {
+        reap(self, options).await
     }
 
     /// Cleans up one session whatever its expiry and `keep`, unless its owner lives.

@@ -11,7 +11,7 @@ use super::range::{NO_RANGES, Remote, check, is_empty};
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
 use reqwest::header::LOCATION;
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Response, Url};
 use std::time::Duration;
 
 /// Redirects that are followed, on the same scheme, host and port.
@@ -92,7 +92,7 @@ async fn first_byte(remote: &Remote) -> Result<(Url, Response, u64), Fault> {
             remote.url = url;
             continue;
         }
-        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && is_empty(response.headers()) {
+        if is_empty(&response) {
             return Err(Fault::new(FaultKind::Refused, "it is empty"));
         }
         let size = check(&response, &(0..=0))?;

@@ -5,9 +5,7 @@ use super::options::Authorization;
 use super::pin::{Pin, single};
 use crate::fault::{Fault, FaultKind};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, RANGE,
-};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
 use std::ops::RangeInclusive;
 
@@ -101,9 +99,17 @@ pub(super) fn check(response: &Response, bytes: &RangeInclusive<u64>) -> Result<
         .ok_or_else(|| refused("the server does not say how long the image is"))
 }
 
-/// The length of an image of which no byte can be had: zero, if the server says so.
-pub(super) fn is_empty(headers: &HeaderMap) -> bool {
-    single(headers, &CONTENT_RANGE).is_some_and(|value| value == "bytes */0")
+/// Whether this says that there is nothing at all. Servers answer the question for a byte of an empty
+/// file with either status.
+pub(super) fn is_empty(response: &Response) -> bool {
+    let nothing = |value| value == "bytes */0";
+    match response.status() {
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            single(response.headers(), &CONTENT_RANGE).is_some_and(nothing)
+        }
+        StatusCode::OK => response.content_length() == Some(0),
+        _ => false,
+    }
 }
 
 /// Exactly `len` bytes of body. What is longer is noticed before it is kept.

@@ -9,7 +9,10 @@ pub(in crate::nbd) fn plain(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::new();
     for char in text.trim().chars().take(CHARS_MAX) {
-        let bidirectional = matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let bidirectional = matches!(
+            char,
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
         if char.is_control() || bidirectional {
             out.extend(char.escape_unicode());
         } else {

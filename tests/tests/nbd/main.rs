@@ -1,0 +1,7 @@
+//! The NBD client against servers of other people (`qemu-nbd`, `nbdkit`), and against one that means ill.
+
+mod faults;
+mod harness;
+mod map;
+mod read;
+mod tls;
