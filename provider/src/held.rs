@@ -38,11 +38,7 @@ pub fn settings() -> Result<Settings> {
 ///
 /// # Errors
 /// The journal cannot be used, or there is no `/proc`.
-pub fn engine_with(
-    cloud: Arc<dyn Cloud>,
-    how: &OpenHow,
-    mut settings: Settings,
-) -> Result<Engine> {
+pub fn engine_with(cloud: Arc<dyn Cloud>, how: &OpenHow, mut settings: Settings) -> Result<Engine> {
     if let Some(ttl) = how.ttl {
         settings.ttl = ttl;
     }

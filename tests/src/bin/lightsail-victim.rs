@@ -9,7 +9,7 @@ use flr_provider::aws::{Client, ClientSettings};
 use flr_provider::engine::{Cleanup, GcOptions, Settings};
 use flr_provider::held::engine_with;
 use flr_provider::point::{Catalog, OpenHow, OpenedPoint, PointInfo};
-use flr_provider::remote::block_on;
+use flr_provider::remote::{self, block_on};
 use sha2::{Digest, Sha256};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,19 +18,23 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let client = match Client::new(&ClientSettings::default()) {
-        Ok(client) => client,
-        Err(error) => return failed(&error),
-    };
-    let catalog = Lightsail::new(client.clone()).with_settings(settings());
+    let aws = ClientSettings::default();
+    let catalog = Lightsail::new(&aws, remote::Settings::default());
+    let catalog = catalog.expect("a client").with_settings(settings());
     let result = match args.as_slice() {
         ["points", object] => catalog.points(object).map(|points| print_points(&points)),
         ["open", point, offset, len] => {
             let offset = offset.parse().expect("a number");
-            open(&catalog, point, true, offset, len.parse().expect("a number"))
+            open(
+                &catalog,
+                point,
+                true,
+                offset,
+                len.parse().expect("a number"),
+            )
         }
         ["refuse", point] => open(&catalog, point, false, 0, 0),
-        ["gc"] => gc(client),
+        ["gc"] => gc(Client::new(&aws).expect("a client")),
         other => panic!("{other:?}"),
     };
     match result {

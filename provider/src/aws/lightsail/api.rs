@@ -302,11 +302,7 @@ struct Begun {
 }
 
 /// A call that begins something. What has failed by the time of the answer is a fault.
-async fn begin(
-    client: &Client,
-    operation: &str,
-    body: &Value,
-) -> Result<Vec<Operation>, Fault> {
+async fn begin(client: &Client, operation: &str, body: &Value) -> Result<Vec<Operation>, Fault> {
     let begun: Begun = client.lightsail(operation, body).await?;
     match begun.operations.iter().find(|one| one.has_failed()) {
         None => Ok(begun.operations),

@@ -1,19 +1,21 @@
 //! Points of Lightsail, what they cost, and how they are opened.
 
 use super::cloud::LightsailCloud;
-use super::disks;
-use super::export_session::{ExportedDisk, Exporting};
+use super::export_session::{Exported, Exporting};
+use super::made::Made;
 use super::points::{self, Found, Listed};
-use crate::aws::Client;
+use super::{disks, ec2};
 use crate::aws::fault;
+use crate::aws::meter::Meter;
 use crate::aws::prices::{EBS_GET, EBS_LIST};
+use crate::aws::{Client, ClientSettings};
 use crate::engine::Settings;
 use crate::error::{Error, Result};
 use crate::held::{self, HeldSession};
 use crate::point::{
     Access, AccessMode, Catalog, Disk, Estimate, Held, OpenHow, OpenedPoint, PointInfo,
 };
-use crate::remote::block_on;
+use crate::remote::{self, ChunkStore, Chunked, block_on, retry_calls};
 use flr_fs::ByteSource;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -31,16 +33,22 @@ const PAGE_BLOCKS: u64 = 10_000;
 #[derive(Debug)]
 pub struct Lightsail {
     client: Client,
+    reading: remote::Settings,
     /// Other limits than those of the environment.
     settings: Option<Settings>,
 }
 
 impl Lightsail {
-    /// The points that this client can see.
-    #[must_use]
-    pub const fn new(client: Client) -> Self {
-        let settings = None;
-        Self { client, settings }
+    /// The points of the account and region that `settings` lead to. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn new(settings: &ClientSettings, reading: remote::Settings) -> Result<Self> {
+        Ok(Self {
+            client: Client::new(settings)?,
+            reading,
+            settings: None,
+        })
     }
 
     /// The same with other limits, for tests that cannot wait.
@@ -54,7 +62,7 @@ impl Lightsail {
     /// Asks for what there is under a name, some times if need be.
     fn list(&self, object: &str) -> Result<Listed> {
         let doing = || format!("list the snapshots of {object} in {}", self.client.region());
-        let listed = disks::patiently(|| points::list(&self.client, object));
+        let listed = block_on(retry_calls(|| points::list(&self.client, object)));
         listed.map_err(|fault| fault::error(doing(), fault))
     }
 
@@ -87,17 +95,14 @@ impl Lightsail {
             cloud: &cloud,
             client: &self.client,
             interrupt: how.interrupt.as_deref(),
-            tags: &how.tags,
             look_gap,
             limit: EXPORT_LIMIT,
         };
         let exported = block_on(exporting.run(&mut session, point));
-        let opened = exported.and_then(|exported| self.open_disks(info, exported));
+        let opened = exported.and_then(|exported| self.open_disks(info, how, exported));
         match opened {
             Ok((disks, notes)) => {
-                let reader = |disk: &Disk| -> Weak<dyn ByteSource> {
-                    Arc::downgrade(&disk.source)
-                };
+                let reader = |disk: &Disk| -> Weak<dyn ByteSource> { Arc::downgrade(&disk.source) };
                 let readers = disks.iter().map(reader).collect();
                 let held: Box<dyn Held> = Box::new(HeldSession::new(session, readers));
                 Ok(OpenedPoint {
@@ -117,19 +122,49 @@ impl Lightsail {
     fn open_disks(
         &self,
         info: &PointInfo,
-        exported: Vec<ExportedDisk>,
+        how: &OpenHow,
+        exported: Exported,
     ) -> Result<(Vec<Disk>, Vec<String>)> {
-        let exported = disks::in_order(info, exported)?;
+        let Exported { made, disks } = exported;
         let mut notes = vec![format!(
-            "{} was exported to EC2; everything that was made for it is deleted at the end",
+            "{} was exported to EC2 as {made}; everything that was made for it is deleted at the end",
             info.id
         )];
+        notes.extend(self.tag(&made, &how.tags));
+        let meter = how
+            .max_cost
+            .filter(|_| !how.yes)
+            .map(Meter::new)
+            .map(Arc::new);
         let mut opened = Vec::new();
-        for disk in exported {
-            notes.push(format!("{} is read through EBS direct", disk.snapshot));
-            opened.push(disks::open(&self.client, info.account.as_deref(), &disk)?);
+        for disk in disks::in_order(info, disks)? {
+            let store = disks::open(&self.client, info.account.as_deref(), &disk)?;
+            let store: Arc<dyn ChunkStore> = match &meter {
+                Some(meter) => meter.over(store),
+                None => store,
+            };
+            opened.push(Disk {
+                source: Chunked::new(store, &self.reading),
+                // A guest can write any header on a disk of its own.
+                may_be_container: false,
+            });
         }
         Ok((opened, notes))
+    }
+
+    /// Sets the user's tags, which are nothing that the end depends on. A note if they cannot be set.
+    fn tag(&self, made: &Made, tags: &[(String, String)]) -> Option<String> {
+        if tags.is_empty() {
+            return None;
+        }
+        let tags = tags.iter();
+        let tags: Vec<_> = tags
+            .map(|(key, value)| (key.as_str(), value.clone()))
+            .collect();
+        let ids = made.ids();
+        let set = block_on(retry_calls(|| ec2::create_tags(&self.client, &ids, &tags)));
+        set.err()
+            .map(|fault| format!("{made} is without the tags that were asked for: {fault}"))
     }
 }
 
@@ -181,7 +216,10 @@ fn check(point: &PointInfo, how: &OpenHow) -> Result<()> {
     if let Access::None(why) = &point.access {
         return Err(Error::Refused {
             what: format!("{name} cannot be read: {why}"),
-            hint: Some(format!("choose another: flr points lightsail:{}", point.object)),
+            hint: Some(format!(
+                "choose another: flr points lightsail:{}",
+                point.object
+            )),
         });
     }
     if how.access == AccessMode::Direct {

@@ -44,7 +44,10 @@ fn an_export_has_to_be_agreed_to() {
     assert!(matches!(error, Error::Cost { .. }), "{error}");
     assert_eq!(error.hint().as_deref(), Some("agree with --yes"));
     // 2 copies of 48 GB, 5 cents a GB and month of 720 hours.
-    assert!(error.to_string().contains("about $0.007 an hour"), "{error}");
+    assert!(
+        error.to_string().contains("about $0.007 an hour"),
+        "{error}"
+    );
     check(&point, &agreed()).unwrap();
 }
 
@@ -55,17 +58,26 @@ fn it_cannot_be_read_directly_nor_before_it_is_complete() {
         ..agreed()
     };
     let error = check(&point(&[1 << 30], Access::Clone), &direct).unwrap_err();
-    assert!(error.to_string().contains("cannot be read directly"), "{error}");
+    assert!(
+        error.to_string().contains("cannot be read directly"),
+        "{error}"
+    );
     let pending = point(&[1 << 30], Access::None("it is still being taken".into()));
     let error = check(&pending, &agreed()).unwrap_err();
-    assert!(error.to_string().contains("it is still being taken"), "{error}");
+    assert!(
+        error.to_string().contains("it is still being taken"),
+        "{error}"
+    );
 }
 
 #[test]
 fn what_it_costs() {
     let known = estimate(&point(&[40 << 30, 8 << 30], Access::Clone), 1 << 30);
     let count = |name: &str| known.requests.iter().find(|(it, _)| it == name).unwrap().1;
-    assert_eq!((count("GetSnapshotBlock"), count("DeleteSnapshot")), (2048, 2));
+    assert_eq!(
+        (count("GetSnapshotBlock"), count("DeleteSnapshot")),
+        (2048, 2)
+    );
     assert_eq!(known.bytes, 1 << 30);
     let dollars = known.dollars.unwrap();
     assert!((0.012..0.014).contains(&dollars), "{dollars}");

@@ -12,7 +12,7 @@ use super::names::{self, ExportId};
 use super::parameters::Parameters;
 use super::{api, copies, ec2};
 use crate::aws::{AwsCloud, Client, ClientSettings};
-use crate::clouds::Way;
+use crate::clouds::{Way, Ways, Which};
 use crate::engine::{
     Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
     TagCall, Tags,
@@ -70,28 +70,28 @@ impl LightsailCloud {
         }
     }
 
-    /// For a region, on a way.
+    /// For a region, for the records of a way.
     ///
     /// # Errors
     /// An endpoint that must not be used, an environment that makes no sense.
-    pub(crate) fn open(region: &str, way: &Way) -> crate::Result<Arc<dyn Cloud>> {
+    pub(crate) fn open(region: &str, ways: &Ways) -> crate::Result<Arc<dyn Cloud>> {
         let client = Client::new(&ClientSettings {
-            profile: way.profile.clone(),
+            profile: ways.taken.profile.clone(),
             region: Some(region.to_owned()),
-            endpoint_url: way.endpoint.clone(),
+            endpoint_url: ways.taken.endpoint.clone(),
         })?;
-        let mut cloud = Self::new(client, held::settings()?.consistency_window);
-        cloud.way = way.clone();
-        Ok(Arc::new(cloud))
+        Ok(Arc::new(Self {
+            way: ways.recorded.clone(),
+            ..Self::new(client, held::settings()?.consistency_window)
+        }))
     }
 
-    /// The configured region, if there is one; with `all`, every region that the account can use; in
-    /// both cases only where there is Lightsail.
+    /// Regions in which something may have been left: only where there is Lightsail.
     ///
     /// # Errors
     /// The settings make no sense, or AWS cannot be asked.
-    pub(crate) fn regions(way: &Way, all: bool) -> crate::Result<Vec<String>> {
-        let mut regions = AwsCloud::regions(way, all)?;
+    pub(crate) fn regions(way: &Way, which: Which<'_>) -> crate::Result<Vec<String>> {
+        let mut regions = AwsCloud::regions(way, which)?;
         regions.retain(|region| REGIONS.contains(&region.as_str()));
         Ok(regions)
     }
@@ -135,9 +135,7 @@ impl LightsailCloud {
             }
             made::KIND => {
                 let made = parameters.made()?;
-                let mut tags = export::tags_of_made(&tags, &record.parent);
-                let more = parameters.tags.iter();
-                tags.extend(more.map(|(key, value)| (key.as_str(), value.clone())));
+                let tags = export::tags_of_made(&tags, &record.parent);
                 ec2::create_tags(&self.client, &made.ids(), &tags).await?;
                 Ok(made.to_string())
             }

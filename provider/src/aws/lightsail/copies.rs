@@ -4,6 +4,7 @@
 use super::api::{self, Tag};
 use super::names;
 use crate::aws::Client;
+use crate::engine::tags::EXPIRES;
 use crate::engine::{Attachment, OpId, Phase, Seen, Tags};
 use crate::fault::{Fault, FaultKind};
 use serde_json::{Map, Value};
@@ -78,7 +79,14 @@ pub(super) async fn create(
 ) -> Result<String, Fault> {
     let name = names::name_of(tags);
     match api::copy_snapshot(client, source, &name).await {
-        Ok(()) => Ok(name),
+        Ok(()) => {
+            // What may be deleted is judged by tags in policies. The name says the same meanwhile, and
+            // they are set again before the end.
+            if let Err(fault) = api::tag_resource(client, &name, &tags.pairs()).await {
+                tracing::debug!("{name} has no tags yet: {fault}");
+            }
+            Ok(name)
+        }
         // That the name is taken has no code of its own.
         Err(fault) if fault.kind == FaultKind::Refused => {
             let copies = all(client, kind).await?;
@@ -93,10 +101,14 @@ pub(super) async fn create(
 
 pub(super) async fn delete(client: &Client, kind: &str, name: &str) -> Result<(), Fault> {
     // Whatever the journal says: nothing without a name of ours is ever deleted.
-    if names::tags_of(name).is_none() {
+    let Some(tags) = names::tags_of(name) else {
         let message = format!("{name} has no name of ours");
         return Err(Fault::new(FaultKind::Refused, message));
-    }
+    };
+    let mut pairs = tags.pairs();
+    // That may have been renewed.
+    pairs.retain(|(key, _)| *key != EXPIRES);
+    api::tag_resource(client, name, &pairs).await?;
     match kind {
         INSTANCE => api::delete_instance_snapshot(client, name).await,
         _ => api::delete_disk_snapshot(client, name).await,

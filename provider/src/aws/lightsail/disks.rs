@@ -3,16 +3,9 @@
 use super::export_session::ExportedDisk;
 use crate::aws::{Client, EbsSnapshot, SnapshotOptions, fault};
 use crate::error::{Error, Result};
-use crate::fault::{Fault, FaultKind};
-use crate::point::{Disk, PointInfo};
-use crate::remote::{ChunkStore, Chunked, Settings, block_on};
-use std::future::Future;
-use std::time::Duration;
-
-/// Tries of a call that changes nothing.
-const TRIES: u32 = 5;
-/// The wait before the second one; it doubles.
-const GAP: Duration = Duration::from_millis(200);
+use crate::point::PointInfo;
+use crate::remote::{ChunkStore, block_on, retry_calls};
+use std::sync::Arc;
 
 /// Puts disks in the order of the point: the system's first, then by the device that each was attached
 /// as. Refuses if that leaves a doubt, for one disk must never pass for another.
@@ -50,9 +43,16 @@ pub(super) fn in_order(
         };
         ordered.push(rest.swap_remove(index));
     }
-    for (disk, exported) in point.disks.iter().zip(&ordered) {
+    for (index, (disk, exported)) in point.disks.iter().zip(&ordered).enumerate() {
+        let mut sizes = vec![disk.size];
+        if index == 0 {
+            // Of several disks Lightsail does not say whether the size is the system's or that of all.
+            let others = point.disks.iter().skip(1).map(|other| other.size);
+            let others = others.fold(0, u64::saturating_add);
+            sizes.push(disk.size.saturating_sub(others));
+        }
         // The size of the system disk of an automatic snapshot is not known before.
-        if disk.size > 0 && disk.size != exported.size {
+        if disk.size > 0 && !sizes.contains(&exported.size) {
             return Err(refused(
                 point,
                 format!(
@@ -74,59 +74,36 @@ fn letter(device: &str) -> &str {
 
 fn refused(point: &PointInfo, why: String) -> Error {
     Error::Refused {
-        what: format!("lightsail:{} was exported to something else: {why}", point.id),
+        what: format!(
+            "lightsail:{} was exported to something else: {why}",
+            point.id
+        ),
         hint: None,
     }
 }
 
 /// A disk, read through EBS direct. Refuses one of another size than EC2 has told.
-pub(super) fn open(client: &Client, account: Option<&str>, disk: &ExportedDisk) -> Result<Disk> {
+pub(super) fn open(
+    client: &Client,
+    account: Option<&str>,
+    disk: &ExportedDisk,
+) -> Result<Arc<EbsSnapshot>> {
     let name = &disk.snapshot;
     let options = SnapshotOptions {
         account: account.map(str::to_owned),
         relative: None,
     };
-    let store = patiently(|| EbsSnapshot::open_with(client, name, options.clone()));
+    let open = || EbsSnapshot::open_with(client, name, options.clone());
+    let store = block_on(retry_calls(open));
     let store = store.map_err(|fault| fault::error(format!("read {name}"), fault))?;
-    let actual = store.size();
-    if actual != disk.size {
-        let expected = disk.size;
-        return Err(Error::Refused {
+    let (expected, actual) = (disk.size, store.size());
+    match expected == actual {
+        true => Ok(store),
+        false => Err(Error::Refused {
             what: format!("expected {name} to have {expected} bytes, but it has {actual}"),
             hint: None,
-        });
+        }),
     }
-    Ok(Disk {
-        source: Chunked::new(store, &Settings::default()),
-        may_be_container: false,
-    })
-}
-
-/// Makes a call that changes nothing, some times if need be. Blocks.
-pub(super) fn patiently<T, F: Future<Output = Result<T, Fault>>>(
-    call: impl Fn() -> F,
-) -> Result<T, Fault> {
-    block_on(async {
-        let mut gap = GAP;
-        for _ in 1..TRIES {
-            match call().await {
-                Err(fault) if is_worth_a_try(&fault) => {
-                    tokio::time::sleep(gap.max(fault.retry_after.unwrap_or_default())).await;
-                    gap = gap.saturating_mul(2);
-                }
-                result => return result,
-            }
-        }
-        call().await
-    })
-}
-
-/// Whether what failed may be over soon.
-const fn is_worth_a_try(fault: &Fault) -> bool {
-    matches!(
-        fault.kind,
-        FaultKind::Unknown | FaultKind::Throttled | FaultKind::Expired | FaultKind::InUse
-    )
 }
 
 #[cfg(test)]
@@ -178,17 +155,16 @@ mod tests {
 
     #[test]
     fn disks_come_in_the_order_of_the_point() {
-        let point = point(&[
-            (None, 20),
-            (Some("/dev/xvdg"), 8),
-            (Some("/dev/xvdf"), 9),
-        ]);
+        let point = point(&[(None, 20), (Some("/dev/xvdg"), 8), (Some("/dev/xvdf"), 9)]);
         let made = vec![
             exported("/dev/xvda", "snap-a", 20),
             exported("/dev/sdf", "snap-f", 9),
             exported("/dev/sdg", "snap-g", 8),
         ];
-        assert_eq!(snapshots(in_order(&point, made)), ["snap-a", "snap-g", "snap-f"]);
+        assert_eq!(
+            snapshots(in_order(&point, made)),
+            ["snap-a", "snap-g", "snap-f"]
+        );
     }
 
     #[test]
@@ -198,15 +174,27 @@ mod tests {
         // Too few, too many, of another size.
         for made in [
             vec![system()],
-            vec![system(), exported("/dev/xvdf", "b", 9), exported("/dev/xvdg", "c", 9)],
+            vec![
+                system(),
+                exported("/dev/xvdf", "b", 9),
+                exported("/dev/xvdg", "c", 9),
+            ],
             vec![system(), exported("/dev/xvdf", "b", 10)],
         ] {
             assert!(matches!(in_order(&two, made), Err(Error::Refused { .. })));
         }
         // Two of which neither is known.
         let three = point(&[(None, 20), (Some("/dev/xvdf"), 9), (Some("/dev/xvdg"), 9)]);
-        let made = vec![system(), exported("/dev/xvdh", "b", 9), exported("/dev/xvdi", "c", 9)];
+        let made = vec![
+            system(),
+            exported("/dev/xvdh", "b", 9),
+            exported("/dev/xvdi", "c", 9),
+        ];
         assert!(matches!(in_order(&three, made), Err(Error::Refused { .. })));
+        // What is said to be the size may be that of all.
+        let all = point(&[(None, 29), (Some("/dev/xvdf"), 9)]);
+        let made = vec![system(), exported("/dev/xvdf", "b", 9)];
+        assert_eq!(snapshots(in_order(&all, made)), ["snap-a", "b"]);
         // A single other one is known by being that.
         let made = vec![system(), exported("/dev/xvdh", "b", 9)];
         assert_eq!(snapshots(in_order(&two, made)), ["snap-a", "b"]);

@@ -125,7 +125,9 @@ impl Looker<'_> {
                 continue;
             }
             exports.running |= record.state == "Started";
-            exports.failed = exports.failed.saturating_add((record.state == "Failed").into());
+            exports.failed = exports
+                .failed
+                .saturating_add((record.state == "Failed").into());
             if let Some(id) = destination(&record)? {
                 let found = self.made_by(id).await?;
                 match found.is_empty() {
@@ -143,10 +145,11 @@ impl Looker<'_> {
     async fn made_by(&self, id: &str) -> Result<Found, Fault> {
         let mut found = Found::default();
         if made::is_id(id, "snap-") {
-            found.snapshots.extend(ec2::snapshot(self.client, id).await?);
+            found
+                .snapshots
+                .extend(ec2::snapshot(self.client, id).await?);
         } else if let Some(image) = ec2::image(self.client, id).await? {
-            let made = Made::of_image(&image).ok_or_else(|| made::no_id(id))?;
-            found = made.look(self.client).await?;
+            found = Made::of_image(&image)?.look(self.client).await?;
             found.image = Some(image);
         }
         if !found.is_empty() {
@@ -178,19 +181,21 @@ impl Looker<'_> {
         }
         let mut snapshots = exports.tagged.clone();
         for found in &exports.found {
-            let Some(image) = &found.image else {
-                let ids = found.snapshots.iter();
-                snapshots.extend(ids.map(|snapshot| snapshot.snapshot_id.clone()));
-                continue;
-            };
-            let made = Made::of_image(image).ok_or_else(|| made::no_id(&image.image_id))?;
+            let made = found.made()?;
             if made.snapshots.iter().any(|id| !exports.tagged.contains(id)) {
-                let tags = tags_of_made(&Tags { op: id.op, ..tags.clone() }, source);
+                let tags = Tags {
+                    op: id.op,
+                    ..tags.clone()
+                };
+                let tags = tags_of_made(&tags, source);
                 ec2::create_tags(self.client, &made.ids(), &tags).await?;
-                let message = format!("the tags of the snapshots of {} do not show", image.image_id);
+                let message = format!("the tags of {made} do not show yet");
                 return Err(Fault::new(FaultKind::InUse, message));
             }
-            ec2::deregister_image(self.client, &image.image_id).await?;
+            if let Some(image) = &made.image {
+                ec2::deregister_image(self.client, image).await?;
+            }
+            snapshots.extend(made.snapshots);
         }
         let mut last = Ok(());
         for snapshot in &snapshots {
@@ -226,9 +231,13 @@ impl Looker<'_> {
         }
         let images = ec2::images_of(self.client, &images).await?.into_iter();
         let images = images.map(|image| (image.image_id, image.tag_set));
-        let snapshots = ec2::snapshots_of(self.client, &snapshots).await?.into_iter();
+        let snapshots = ec2::snapshots_of(self.client, &snapshots)
+            .await?
+            .into_iter();
         let snapshots = snapshots.map(|snapshot| (snapshot.snapshot_id, snapshot.tag_set));
-        let untagged = images.chain(snapshots).filter(|(_, tags)| !tags.contains_key(tags::OP));
+        let untagged = images
+            .chain(snapshots)
+            .filter(|(_, tags)| !tags.contains_key(tags::OP));
         let untagged: BTreeSet<_> = untagged.map(|(id, _)| id).collect();
         let mut sources = BTreeSet::new();
         for record in ours {
@@ -279,7 +288,10 @@ fn seen(id: &ExportId, phase: Phase, tags: Tags) -> Seen {
 
 /// The id of what a record says was made, if it says so.
 fn destination(record: &ExportRecord) -> Result<Option<&str>, Fault> {
-    let id = record.destination_info.as_ref().map(|made| made.id.as_str());
+    let id = record
+        .destination_info
+        .as_ref()
+        .map(|made| made.id.as_str());
     match id.filter(|id| !id.is_empty()) {
         None => Ok(None),
         Some(id) if made::is_id(id, "ami-") || made::is_id(id, "snap-") => Ok(Some(id)),

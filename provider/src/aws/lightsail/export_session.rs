@@ -23,8 +23,6 @@ pub(super) struct Exporting<'a> {
     pub(super) cloud: &'a LightsailCloud,
     pub(super) client: &'a Client,
     pub(super) interrupt: Option<&'a AtomicBool>,
-    /// Tags of the user.
-    pub(super) tags: &'a [(String, String)],
     /// First wait between two looks.
     pub(super) look_gap: Duration,
     /// For the copy, and again for the export.
@@ -42,31 +40,29 @@ pub(super) struct ExportedDisk {
     pub(super) size: u64,
 }
 
+/// What came of an export.
+#[derive(Debug)]
+pub(super) struct Exported {
+    /// What it is in EC2.
+    pub(super) made: Made,
+    /// Its disks, that of the system first.
+    pub(super) disks: Vec<ExportedDisk>,
+}
+
 impl Exporting<'_> {
     /// Exports a point. Whatever was made by the time of an error is in the session.
-    pub(super) async fn run(
-        &self,
-        session: &mut Session,
-        point: &Found,
-    ) -> Result<Vec<ExportedDisk>> {
+    pub(super) async fn run(&self, session: &mut Session, point: &Found) -> Result<Exported> {
         let copy = self.copy(session, point).await?;
         let record = session.record(copy).and_then(|record| record.id.clone());
         let source = record.ok_or(EngineError::Misuse("the copy was not made"))?;
         let (export, exports) = self.export(session, copy, &source).await?;
         let found = exports.found.into_iter().next();
         let found = found.ok_or(EngineError::Misuse("nothing was exported"))?;
-        let made = match &found.image {
-            Some(image) => Made::of_image(image),
-            None => Made::parse(&found.ids().join("+")),
-        };
-        let made = made.ok_or_else(|| remote(&source, made::no_id(&found.ids().join("+"))))?;
+        let made = found.made().map_err(|fault| remote(&source, fault))?;
         let plan = Plan {
             kind: made::KIND.to_owned(),
             parent: source.clone(),
-            parameters: self.parameters(|to| {
-                to.made = Some(made.to_string());
-                to.tags = self.tags.to_vec();
-            }),
+            parameters: self.parameters(|to| to.made = Some(made.to_string())),
             needs: vec![export],
         };
         let op = prepare(session, plan).await?;
@@ -84,13 +80,14 @@ impl Exporting<'_> {
             snapshot: id.to_owned(),
             size: size(id),
         };
-        Ok(match &found.image {
+        let disks = match &found.image {
             Some(image) => {
                 let disks = ec2::disks_of(image).into_iter();
                 disks.map(|(device, id)| disk(device, id)).collect()
             }
             None => made.snapshots.iter().map(|id| disk(None, id)).collect(),
-        })
+        };
+        Ok(Exported { made, disks })
     }
 
     async fn copy(&self, session: &mut Session, point: &Found) -> Result<OpId> {
@@ -176,7 +173,8 @@ impl Exporting<'_> {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
+        self.interrupt
+            .is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
     fn wait(&self) -> Wait<'_> {

@@ -47,10 +47,11 @@ impl Made {
     }
 
     /// An image with its snapshots.
-    pub(super) fn of_image(image: &Image) -> Option<Self> {
+    pub(super) fn of_image(image: &Image) -> Result<Self, Fault> {
         let disks = ec2::disks_of(image).into_iter();
         let ids = std::iter::once(image.image_id.as_str()).chain(disks.map(|(_, id)| id));
-        Self::parse(&ids.collect::<Vec<_>>().join("+"))
+        let ids = ids.collect::<Vec<_>>().join("+");
+        Self::parse(&ids).ok_or_else(|| no_id(&ids))
     }
 
     /// All ids, that of the image first.
@@ -114,16 +115,18 @@ impl Found {
         self.image.is_none() && self.snapshots.is_empty()
     }
 
-    /// The ids of what was found, that of the image first.
-    pub(super) fn ids(&self) -> Vec<String> {
-        self.made().ids()
-    }
-
-    fn made(&self) -> Made {
-        let id = |snapshot: &Snapshot| snapshot.snapshot_id.clone();
-        Made {
-            image: self.image.as_ref().map(|image| image.image_id.clone()),
-            snapshots: self.snapshots.iter().map(id).collect(),
+    /// All of what it is: of an image that is there, what that says; else what was found.
+    pub(super) fn made(&self) -> Result<Made, Fault> {
+        match &self.image {
+            Some(image) => Made::of_image(image),
+            None => Ok(Made {
+                image: None,
+                snapshots: self
+                    .snapshots
+                    .iter()
+                    .map(|snapshot| snapshot.snapshot_id.clone())
+                    .collect(),
+            }),
         }
     }
 
@@ -192,10 +195,11 @@ pub(super) async fn tagged(
             by_op.entry(op).or_default().snapshots.push(snapshot);
         }
     }
-    let found = by_op.values();
-    Ok(found
-        .filter_map(|found| found.seen(found.made().to_string(), true))
-        .collect())
+    let mut all = Vec::new();
+    for found in by_op.values() {
+        all.extend(found.seen(found.made()?.to_string(), true));
+    }
+    Ok(all)
 }
 
 /// The operation of something that an export has made.

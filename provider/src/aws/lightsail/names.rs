@@ -28,7 +28,10 @@ pub(super) fn name_of(tags: &Tags) -> String {
         ..
     } = tags;
     let owner = encode(&short(&tags.owner));
-    format!("{PREFIX}_{op}_{session}_{}_{}_{owner}", created.0, expires.0)
+    format!(
+        "{PREFIX}_{op}_{session}_{}_{}_{owner}",
+        created.0, expires.0
+    )
 }
 
 /// The tags that a name stands for. `None`: it is somebody else's.

@@ -19,9 +19,6 @@ pub(super) struct Parameters {
     /// Of what was exported: the ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) made: Option<String>,
-    /// More tags, of the user.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) tags: Vec<(String, String)>,
 }
 
 impl Parameters {
@@ -58,7 +55,6 @@ mod tests {
             },
             source: Some(source),
             made: Some("ami-0123456789abcdef0+snap-01234567".into()),
-            tags: vec![("CostCenter".into(), "it".into())],
         };
         let text = parameters.to_text();
         assert_eq!(Parameters::read(&text), Ok(parameters.clone()));

@@ -21,10 +21,7 @@ pub(super) enum Source {
     /// A manual snapshot, by its name.
     Manual(String),
     /// An automatic one, by what it is of, and its date.
-    Auto {
-        resource: String,
-        date: String,
-    },
+    Auto { resource: String, date: String },
 }
 
 impl Source {
@@ -91,15 +88,19 @@ pub(super) async fn list(client: &Client, object: &str) -> Result<Listed, Fault>
     };
     let manual = manual.filter(asked_for).collect::<Vec<_>>();
     // By an ARN only what has a manual snapshot is found: automatic ones are asked for by name.
-    let named = manual.iter().find(|found| found.arns.iter().any(|arn| arn == object));
-    let name = named.map_or(resource, |found| &*found.info.object).to_owned();
+    let named = manual
+        .iter()
+        .find(|found| found.arns.iter().any(|arn| arn == object));
+    let name = named
+        .map_or(resource, |found| &*found.info.object)
+        .to_owned();
     let is_snapshot = manual.iter().any(|found| found.info.id == object);
     for found in manual {
         listed.add(found);
     }
     if !is_snapshot && is_name(&name) {
         if let Some(autos) = api::auto_snapshots(client, &name).await? {
-            listed.exists = true;
+            listed.exists = date.is_none();
             let kind = match autos.resource_type.as_str() {
                 "Disk" => copies::DISK,
                 _ => copies::INSTANCE,
@@ -178,13 +179,22 @@ fn of_disk_snapshot(region: &str, snapshot: DiskSnapshot) -> Found {
         size: bytes(snapshot.size_in_gb),
     };
     let region = snapshot.location.region_name.as_deref().unwrap_or(region);
-    let mut info = point(snapshot.name.clone(), object, snapshot.created_at, vec![disk]);
+    let mut info = point(
+        snapshot.name.clone(),
+        object,
+        snapshot.created_at,
+        vec![disk],
+    );
     info.access = access(&snapshot.state);
     info.state = snapshot.state;
     info.region = Some(region.to_owned());
     info.account = account(&snapshot.arn);
     info.tags = api::tag_map(&snapshot.tags);
-    let arns = [Some(snapshot.arn), snapshot.from_disk_arn, snapshot.from_instance_arn];
+    let arns = [
+        Some(snapshot.arn),
+        snapshot.from_disk_arn,
+        snapshot.from_instance_arn,
+    ];
     let arns = arns.into_iter().flatten();
     Found {
         info,
@@ -235,8 +245,7 @@ fn disks(id: &str, system_gb: u32, attached: &[AttachedDisk]) -> Vec<DiskInfo> {
         device: disk.path.clone(),
         size: bytes(disk.size_in_gb),
     };
-    let (system, others): (Vec<_>, Vec<_>) =
-        attached.iter().partition(|disk| disk.is_system_disk);
+    let (system, others): (Vec<_>, Vec<_>) = attached.iter().partition(|disk| disk.is_system_disk);
     let mut disks = vec![match system.first() {
         Some(system) => disk(None, system),
         None => DiskInfo {
@@ -288,7 +297,9 @@ fn access(state: &str) -> Access {
         "pending" | "InProgress" => Access::None("it is still being taken".into()),
         "error" | "Failed" => Access::None("Lightsail could not take it".into()),
         "NotFound" => Access::None("Lightsail does not have it any more".into()),
-        other => Access::None(format!("Lightsail says it is {other:?}, not that it is complete")),
+        other => Access::None(format!(
+            "Lightsail says it is {other:?}, not that it is complete"
+        )),
     }
 }
 

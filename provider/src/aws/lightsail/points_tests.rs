@@ -63,12 +63,24 @@ fn a_snapshot_of_an_instance() {
     let disks: Vec<_> = info
         .disks
         .iter()
-        .map(|disk| (disk.volume.as_deref(), disk.device.as_deref(), disk.size >> 30))
+        .map(|disk| {
+            (
+                disk.volume.as_deref(),
+                disk.device.as_deref(),
+                disk.size >> 30,
+            )
+        })
         .collect();
-    assert_eq!(disks, [(None, None, 40), (Some("data"), Some("/dev/xvdf"), 8)]);
+    assert_eq!(
+        disks,
+        [(None, None, 40), (Some("data"), Some("/dev/xvdf"), 8)]
+    );
     assert_eq!(found.kind, copies::INSTANCE);
     let fields = Value::Object(found.source.fields());
-    assert_eq!(fields.to_string(), r#"{"sourceSnapshotName":"WordPress-1-1571075291"}"#);
+    assert_eq!(
+        fields.to_string(),
+        r#"{"sourceSnapshotName":"WordPress-1-1571075291"}"#
+    );
 }
 
 #[test]
@@ -77,7 +89,10 @@ fn a_snapshot_of_a_disk() {
     let info = &found.info;
     assert_eq!((&*info.object, info.time.0), ("Disk-1", 1_566_839_163));
     assert_eq!((info.size, info.disks.len()), (32 << 30, 1));
-    assert_eq!((info.consistency, found.kind), (Consistency::Crash, copies::DISK));
+    assert_eq!(
+        (info.consistency, found.kind),
+        (Consistency::Crash, copies::DISK)
+    );
     let mut listed = Listed::default();
     listed.add(found);
     assert_eq!((listed.of_instance.len(), listed.of_disk.len()), (0, 1));
@@ -86,7 +101,10 @@ fn a_snapshot_of_a_disk() {
 #[test]
 fn the_system_disk_alone_is_a_point_of_its_instance() {
     let text = DISK_SNAPSHOT
-        .replace("\"fromDiskName\": \"Disk-1\"", "\"fromInstanceName\": \"web\"")
+        .replace(
+            "\"fromDiskName\": \"Disk-1\"",
+            "\"fromInstanceName\": \"web\"",
+        )
         .replace("fromDiskArn", "fromInstanceArn");
     let found = of_disk_snapshot("us-west-2", from_str(&text).unwrap());
     assert_eq!((&*found.info.object, found.kind), ("web", copies::DISK));
@@ -104,7 +122,12 @@ fn automatic_snapshots_are_called_by_their_dates() {
     assert_eq!(first.info.id, "web/2019-10-14");
     assert_eq!(first.info.name.as_deref(), Some("2019-10-14"));
     // The system disk is there; how large it is, is not said.
-    let sizes: Vec<_> = first.info.disks.iter().map(|disk| disk.size >> 30).collect();
+    let sizes: Vec<_> = first
+        .info
+        .disks
+        .iter()
+        .map(|disk| disk.size >> 30)
+        .collect();
     assert_eq!(sizes, [0, 8]);
     let fields = Value::Object(first.source.fields());
     let expected = r#"{"restoreDate":"2019-10-14","sourceResourceName":"web"}"#;
@@ -118,8 +141,20 @@ fn states_are_explained() {
     for state in ["available", "completed", "Success"] {
         assert_eq!(access(state), Access::Clone);
     }
-    for state in ["pending", "error", "InProgress", "Failed", "NotFound", "unknown", "", "new"] {
-        assert!(matches!(access(state), Access::None(why) if !why.is_empty()), "{state}");
+    for state in [
+        "pending",
+        "error",
+        "InProgress",
+        "Failed",
+        "NotFound",
+        "unknown",
+        "",
+        "new",
+    ] {
+        assert!(
+            matches!(access(state), Access::None(why) if !why.is_empty()),
+            "{state}"
+        );
     }
 }
 
