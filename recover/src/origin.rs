@@ -9,6 +9,7 @@ use flr_provider::aws::{AwsCatalog, ClientSettings};
 use flr_provider::config::{SourceType, Values};
 use flr_provider::http::{Authorization, HttpOptions, HttpStore};
 use flr_provider::nbd::{NbdOptions, NbdStore};
+use flr_provider::object::{ObjectCredentials, ObjectOptions, ObjectStoreImage};
 use flr_provider::point::{Catalog, Disk};
 use flr_provider::remote::{self, ChunkStore, Chunked};
 use flr_provider::{Error, Result};
@@ -278,8 +279,21 @@ fn authorization(settings: &Settings) -> Result<Option<Authorization>> {
     Ok(Some(made))
 }
 
-fn bucket(_url: &str, _settings: &Settings) -> Result<Origin> {
-    Err(not_yet("s3"))
+fn bucket(url: &str, settings: &Settings) -> Result<Origin> {
+    let options = ObjectOptions {
+        endpoint: settings.endpoint_url.clone(),
+        region: settings.region.clone(),
+        credentials: match &settings.profile {
+            Some(profile) => ObjectCredentials::Profile(profile.clone()),
+            None => ObjectCredentials::Default,
+        },
+        live: settings.live,
+    };
+    Ok(chunked(
+        ObjectStoreImage::open(url, &options)?,
+        true,
+        settings,
+    ))
 }
 
 fn export(uri: &str, settings: &Settings) -> Result<Origin> {

@@ -13,7 +13,7 @@ use flr_provider::config::{Key, Source, SourceType, Value, Values};
 use flr_provider::error::Error;
 use flr_provider::remote::block_on;
 use flr_recover::address::{Object, is_source_name};
-use flr_recover::origin::Origin;
+use flr_recover::origin::{self, NamedSource, Origin};
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, json};
 use std::ffi::OsStr;
@@ -232,11 +232,15 @@ fn image(
     };
     let parsed = Object::parse(OsStr::new(&url), &[]);
     let parsed = parsed.map_err(|error| Failure::new(Exit::Usage, format!("{url}: {error}")))?;
-    let mut settings = ctx.remote.origin_settings(ctx.global)?;
+    let mut settings = ctx.remote.origin_settings(&parsed)?;
     settings.profile = values.profile().map(str::to_owned);
     settings.region = values.region().map(str::to_owned);
     settings.endpoint_url = values.endpoint().map(str::to_owned);
-    let opened = ctx.remote.origin(&parsed, &settings);
+    settings.source = Some(NamedSource {
+        kind: source.kind,
+        values: values.clone(),
+    });
+    let opened = origin::origin(&parsed, &settings);
     Ok(opened.and_then(|origin| match origin {
         Origin::Disk(disk) => {
             let size = disk.source.size();

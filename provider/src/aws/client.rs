@@ -1,5 +1,6 @@
 //! Signed calls to AWS.
 
+pub use super::credentials::Keys;
 use super::credentials::{self, CredentialSource};
 use super::endpoint::{Endpoints, is_region};
 use super::fault as faults;
@@ -153,6 +154,18 @@ impl Client {
     /// # Errors
     /// There is no region, or an endpoint that must not be used.
     pub fn new(settings: &ClientSettings) -> crate::Result<Self> {
+        Self::build(settings, None)
+    }
+
+    /// A client with these credentials and no others.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_keys(settings: &ClientSettings, keys: Keys) -> crate::Result<Self> {
+        Self::build(settings, Some(keys))
+    }
+
+    fn build(settings: &ClientSettings, keys: Option<Keys>) -> crate::Result<Self> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let endpoints = Endpoints::new(settings, variable)?;
         let secure = http_client("https://amazonaws.com")?;
@@ -175,6 +188,10 @@ impl Client {
             });
         }
         let credentials = CredentialSource::new(settings.profile.clone(), region.clone(), adapter);
+        let credentials = match keys {
+            Some(keys) => credentials.with_keys(keys),
+            None => credentials,
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 settings: settings.clone(),
@@ -252,7 +269,7 @@ impl Client {
             .unwrap_or_else(|_| Bytes::new());
         let secrets = secrets(&request, &credentials);
         let mut fault = faults::fault(status, error_type, &body, &secrets);
-        fault.retry_after = retry_after(&headers, clock.now());
+        fault.retry_after = retry_after(&headers);
         let code = fault.code.as_deref().unwrap_or_default();
         if faults::is_signature(code) && clock.correct(&headers) {
             fault.kind = FaultKind::Expired;
@@ -416,7 +433,7 @@ fn no_region() -> Error {
     }
 }
 
-fn http_client(url: &str) -> crate::Result<reqwest::Client> {
+pub(super) fn http_client(url: &str) -> crate::Result<reqwest::Client> {
     let url = Url::parse(url).map_err(|_| Error::Usage {
         what: format!("{url} is no URL"),
         hint: None,

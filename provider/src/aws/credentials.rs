@@ -25,8 +25,29 @@ const REGION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The code of the fault that there are no credentials.
 pub const NO_CREDENTIALS: &str = "NoCredentials";
 
+/// Credentials that somebody already has.
+#[derive(Clone)]
+pub struct Keys {
+    /// `AKIA…`, or `ASIA…` with a token.
+    pub id: String,
+    /// The secret.
+    pub secret: String,
+    /// The token of a session.
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Credentials, asked for when they are needed, and kept until they end.
-pub(super) struct CredentialSource {
+pub(crate) struct CredentialSource {
+    /// Not asked for, and kept for ever.
+    given: Option<Credentials>,
     profile: Option<String>,
     region: String,
     http: Adapter,
@@ -52,6 +73,7 @@ impl CredentialSource {
     /// Credentials of a profile, or of whatever the environment says.
     pub(super) fn new(profile: Option<String>, region: String, http: Adapter) -> Self {
         Self {
+            given: None,
             profile,
             region,
             http,
@@ -59,11 +81,34 @@ impl CredentialSource {
         }
     }
 
+    /// The same, but for these. Nothing else is asked.
+    pub(crate) fn with_keys(self, keys: Keys) -> Self {
+        let given = Credentials::new(keys.id, keys.secret, keys.token, None, "given");
+        Self {
+            given: Some(given),
+            ..self
+        }
+    }
+
+    /// The same for a service that is not called through a [`Client`](super::Client).
+    ///
+    /// # Errors
+    /// TLS cannot be prepared.
+    pub(crate) fn alone(profile: Option<String>, region: String) -> crate::Result<Self> {
+        let metadata = std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok();
+        let http = super::client::http_client("https://amazonaws.com")?;
+        let http = Adapter::new(http, metadata.as_deref())?;
+        Ok(Self::new(profile, region, http))
+    }
+
     /// Credentials that are good at `now`.
     ///
     /// # Errors
     /// There are none, or whoever gives them out refuses or cannot be reached.
-    pub(super) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
+    pub(crate) async fn get(&self, now: SystemTime) -> Result<Credentials, Fault> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
         let mut state = self.state.lock().await;
         let left = |held: &Credentials| match held.expiry() {
             None => Duration::MAX,
@@ -107,7 +152,7 @@ impl CredentialSource {
     }
 
     /// Forgets credentials that the provider says have ended, and with them what was read from files.
-    pub(super) async fn forget(&self, ended: &Credentials) {
+    pub(crate) async fn forget(&self, ended: &Credentials) {
         let mut state = self.state.lock().await;
         let same = |held: &Credentials| {
             held.access_key_id() == ended.access_key_id()

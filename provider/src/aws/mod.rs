@@ -21,10 +21,6 @@
 //! | `meter` | a bound on what reading may cost |
 //! | [`prices`] | what calls cost |
 //! | [`lightsail`] | points of Lightsail, through an export |
-//! | [`ec2`] | what EC2 is asked, and its answers |
-//! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
-//! | [`volume`] | a point opened through temporary volumes |
-//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
 
 pub mod catalog;
 mod changed;
@@ -53,8 +49,9 @@ mod text;
 pub mod volume;
 
 pub use catalog::AwsCatalog;
-pub use client::{Client, ClientSettings};
+pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;
+pub(crate) use credentials::CredentialSource;
 pub use credentials::NO_CREDENTIALS;
 pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};

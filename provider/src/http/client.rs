@@ -66,6 +66,15 @@ pub fn client(url: &Url) -> Result<reqwest::Client> {
     })
 }
 
+/// A client for servers on loopback, and for the metadata of the machine: no proxy, no TLS.
+pub(crate) fn loopback() -> Result<reqwest::Client> {
+    let url = Url::parse("http://127.0.0.1").map_err(|error| Error::Refused {
+        what: format!("cannot prepare a client: {error}"),
+        hint: None,
+    })?;
+    client(&url)
+}
+
 /// Makes `ring` the cryptography of every TLS connection of this process that does not choose for
 /// itself. Later calls do nothing.
 pub fn use_ring() {

@@ -11,7 +11,7 @@
 //! | [`options`] | what may be said about an image, and credentials |
 //! | `pin` | which version of it was opened |
 //! | `range` | one range: asked for, and its answer checked |
-//! | `open` | the first request, its redirects and repetitions |
+//! | `open`, `repeat` | the first request, its redirects and repetitions |
 //! | [`store`] | the image as chunks |
 
 pub mod client;
@@ -19,7 +19,8 @@ pub mod fault;
 mod open;
 pub mod options;
 mod pin;
-mod range;
+pub(crate) mod range;
+pub(crate) mod repeat;
 pub mod store;
 
 pub use client::{check_url, client, is_loopback, shown, use_ring};

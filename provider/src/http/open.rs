@@ -7,24 +7,15 @@ use super::client::{check_url, shown};
 use super::fault;
 use super::options::HttpOptions;
 use super::pin::Pin;
-use super::range::{NO_RANGES, Remote, check, is_empty};
+use super::range::{NO_RANGES, Remote, check, is_empty, is_plain};
+use super::repeat::repeat;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
 use reqwest::header::LOCATION;
 use reqwest::{Response, Url};
-use std::time::Duration;
 
 /// Redirects that are followed, on the same scheme, host and port.
 const REDIRECTS_MAX: usize = 5;
-
-/// For everything together. Nobody repeats an opening, so this does, within that time.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Waits before the second and the third try.
-const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
-
-/// The longest wait that a server may ask for here.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What the first answer says.
 #[derive(Debug)]
@@ -55,32 +46,14 @@ pub(super) fn parse(text: &str) -> Result<Url> {
 /// Asks for the first byte, repeatedly if need be.
 pub(super) async fn open(remote: &Remote, options: &HttpOptions) -> Result<Opened> {
     let name = shown(&remote.url);
-    let response = tokio::time::timeout(DEADLINE, repeat(remote)).await;
-    let late = || {
-        let message = format!("no answer within {} s", DEADLINE.as_secs());
-        Fault::new(FaultKind::Unknown, message)
-    };
-    let (url, response, size) = response
-        .unwrap_or_else(|_| Err(late()))
-        .map_err(|fault| error(&name, fault))?;
+    let opened = repeat(async || first_byte(remote).await).await;
+    let (url, response, size) = opened.map_err(|fault| error(&name, fault))?;
     let pin = match Pin::of(response.headers()) {
         _ if options.live => Pin::Any,
         Some(pin) => pin,
         None => return Err(unpinned(&name)),
     };
     Ok(Opened { url, pin, size })
-}
-
-async fn repeat(remote: &Remote) -> Result<(Url, Response, u64), Fault> {
-    for wait in WAITS {
-        match first_byte(remote).await {
-            Err(fault) if fault.is_temporary() && fault.kind != FaultKind::NotFound => {
-                tokio::time::sleep(fault.retry_after.unwrap_or(wait).min(WAIT_MAX)).await;
-            }
-            done => return done,
-        }
-    }
-    first_byte(remote).await
 }
 
 /// The first byte's answer, behind redirects of the same origin, and the length of the whole.
@@ -96,6 +69,7 @@ async fn first_byte(remote: &Remote) -> Result<(Url, Response, u64), Fault> {
             return Err(Fault::new(FaultKind::Refused, "it is empty"));
         }
         let size = check(&response, &(0..=0))?;
+        is_plain(&response)?;
         if i64::try_from(size).is_err() {
             let message = format!("expected fewer than 2^63 bytes, but it says {size}");
             return Err(Fault::new(FaultKind::Refused, message));

@@ -50,6 +50,7 @@ impl Remote {
     ) -> Result<Bytes, Fault> {
         let response = self.ask(bytes, pin).await?;
         let said = check(&response, bytes)?;
+        is_plain(&response)?;
         pin.check(response.headers())?;
         if total.is_some_and(|total| total != said) {
             let message = "it has changed since it was opened: it has another length";
@@ -63,7 +64,7 @@ impl Remote {
 }
 
 /// Whether this is an answer with exactly `bytes`; gives the length of the whole.
-pub(super) fn check(response: &Response, bytes: &RangeInclusive<u64>) -> Result<u64, Fault> {
+pub(crate) fn check(response: &Response, bytes: &RangeInclusive<u64>) -> Result<u64, Fault> {
     let headers = response.headers();
     match response.status() {
         StatusCode::PARTIAL_CONTENT => {}
@@ -72,13 +73,6 @@ pub(super) fn check(response: &Response, bytes: &RangeInclusive<u64>) -> Result<
             return Err(refused(message).with_code(NO_RANGES));
         }
         status => return Err(fault::from_status(status, headers)),
-    }
-    if let Some(encoding) = headers.get(CONTENT_ENCODING)
-        && encoding != "identity"
-    {
-        return Err(refused(
-            "the server sends it compressed, though it was asked not to",
-        ));
     }
     let range = single(headers, &CONTENT_RANGE);
     let range = range.as_ref().and_then(|value| value.to_str().ok());
@@ -99,9 +93,19 @@ pub(super) fn check(response: &Response, bytes: &RangeInclusive<u64>) -> Result<
         .ok_or_else(|| refused("the server does not say how long the image is"))
 }
 
+/// Whether the bytes are those of the image, and not of something that was made of it on the way.
+pub(super) fn is_plain(response: &Response) -> Result<(), Fault> {
+    match response.headers().get(CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => Err(refused(
+            "the server sends it compressed, though it was asked not to",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Whether this says that there is nothing at all. Servers answer the question for a byte of an empty
 /// file with either status.
-pub(super) fn is_empty(response: &Response) -> bool {
+pub(crate) fn is_empty(response: &Response) -> bool {
     let nothing = |value| value == "bytes */0";
     match response.status() {
         StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -113,7 +117,7 @@ pub(super) fn is_empty(response: &Response) -> bool {
 }
 
 /// Exactly `len` bytes of body. What is longer is noticed before it is kept.
-async fn body(mut response: Response, len: usize) -> Result<Bytes, Fault> {
+pub(crate) async fn body(mut response: Response, len: usize) -> Result<Bytes, Fault> {
     let mut bytes = BytesMut::with_capacity(len);
     while let Some(part) = response.chunk().await.map_err(fault::from_error)? {
         if part.len() > len.saturating_sub(bytes.len()) {

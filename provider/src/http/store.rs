@@ -25,6 +25,9 @@ pub const CHUNK_LEN: NonZeroU32 = NonZeroU32::new(512 << 10).unwrap();
 pub const COALESCE_MAX: NonZeroU32 = NonZeroU32::new(8).unwrap();
 
 /// An image behind a URL. It stays at the version that was opened: another one is an error.
+///
+/// HTTP has no checksums of ranges. Against bits that turn over on the way TLS is the protection, and
+/// plain HTTP is for loopback only.
 pub struct HttpStore {
     remote: Remote,
     name: String,

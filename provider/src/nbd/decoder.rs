@@ -389,3 +389,6 @@ fn stranger(cookie: u64) -> Violation {
         "expected an answer to a question, found one to {cookie:#x}, which is none"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use flr_fs::error::Request;
 use flr_fs::source::{
     ByteSource, Location, ReadRequest, Segment, SegmentKind, check_nonempty, check_range,
 };
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
@@ -47,6 +48,18 @@ impl Chunked {
         }
     }
 
+    /// Fills the pieces of these reads; the errors of those that failed.
+    fn gather(
+        &self,
+        pieces: VecDeque<Piece<'_>>,
+        reads: &[Range<u64>],
+    ) -> HashMap<usize, flr_fs::Error> {
+        let mut gather = Gather::new(&self.hub, pieces);
+        let waits = gather.ask();
+        self.hub.follow(reads, waits);
+        gather.finish()
+    }
+
     /// The pieces of a read.
     fn pieces<'a>(
         &self,
@@ -77,26 +90,28 @@ impl ByteSource for Chunked {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> flr_fs::Result<()> {
-        check_range(offset, buf.len(), self.size())?;
+        let end = check_range(offset, buf.len(), self.size())?;
         self.check()?;
         let pieces = self.pieces(0, offset, buf).collect();
-        let errors = Gather::new(&self.hub, pieces).finish();
+        let errors = self.gather(pieces, &[offset..end]);
         errors.into_values().next().map_or(Ok(()), Err)
     }
 
     fn read_many(&self, reads: &mut [ReadRequest<'_>]) {
-        let mut pieces = std::collections::VecDeque::new();
+        let mut pieces = VecDeque::new();
+        let mut ranges = Vec::with_capacity(reads.len());
         let mut results = Vec::with_capacity(reads.len());
         for (index, read) in reads.iter_mut().enumerate() {
-            let checked = check_range(read.offset, read.buf.len(), self.size());
-            read.result = checked.and_then(|_| self.check());
-            if read.result.is_ok() {
+            let end = check_range(read.offset, read.buf.len(), self.size());
+            read.result = end.and_then(|end| {
+                self.check()?;
+                ranges.push(read.offset..end);
                 pieces.extend(self.pieces(index, read.offset, read.buf));
-            }
+                Ok(())
+            });
             results.push(&mut read.result);
         }
-        let errors = Gather::new(&self.hub, pieces).finish();
-        for (index, error) in errors {
+        for (index, error) in self.gather(pieces, &ranges) {
             if let Some(result) = results.get_mut(index) {
                 **result = Err(error);
             }
@@ -125,6 +140,10 @@ impl ByteSource for Chunked {
                 }),
             },
         })
+    }
+
+    fn will_read(&self, ranges: &[Range<u64>]) {
+        self.hub.announce(ranges);
     }
 
     fn granule(&self) -> NonZeroU32 {

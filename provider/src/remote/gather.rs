@@ -91,7 +91,9 @@ impl<'h, 'a> Gather<'h, 'a> {
                     continue;
                 }
                 let chunk = piece.chunk;
-                if let Some(held) = state.cache.get(chunk) {
+                let end = piece.skip.saturating_add(piece.buf.len());
+                let to_end = end >= hub.geometry.len_of(&(chunk..chunk.saturating_add(1)));
+                if let Some(held) = state.cache.get(chunk, to_end) {
                     ready.push((piece, Some(held)));
                     continue;
                 }

@@ -12,6 +12,7 @@ use super::rate::Bucket;
 use super::settings::Settings;
 use super::stats::{Counters, Stats};
 use super::store::ChunkStore;
+use super::streams::Streams;
 use crate::fault::Fault;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +45,9 @@ pub(super) struct State {
     pub(super) bucket: Option<Bucket>,
     /// No calls before this: the provider asked for it.
     pub(super) quiet_until: Option<Instant>,
+    pub(super) streams: Streams,
+    /// Chunks that were announced, and wait for their map.
+    pub(super) hints: Vec<Range<u64>>,
     /// Somebody will start what is queued later.
     pub(super) alarm_set: bool,
 }
@@ -63,6 +67,8 @@ impl Hub {
             limiter: Limiter::new(settings.calls_start, settings.calls_max),
             bucket: settings.rate.map(|rate| Bucket::new(rate, Instant::now())),
             quiet_until: None,
+            streams: Streams::default(),
+            hints: Vec::new(),
             alarm_set: false,
         };
         Arc::new(Self {
@@ -116,7 +122,7 @@ impl Hub {
     }
 
     /// Room for so many bytes, for which others leave the cache. What was fetched ahead leaves only for
-    /// what somebody waits for.
+    /// what somebody waits for, and only if nothing else is going to.
     pub(super) fn make_room(
         &self,
         state: &mut State,
@@ -130,7 +136,10 @@ impl Hub {
                 self.starved.store(false, Ordering::SeqCst);
                 return Some(reservation);
             }
-            if !state.cache.evict_read() && (ahead || !state.cache.evict_unread()) {
+            // What calls have, and what readers are about to copy, comes back on its own.
+            let settled = self.budget.used() <= state.cache.bytes();
+            let may_evict_unread = !ahead && settled;
+            if !state.cache.evict_read() && !(may_evict_unread && state.cache.evict_unread()) {
                 return None;
             }
         }

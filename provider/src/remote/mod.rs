@@ -18,11 +18,13 @@
 //! | [`settings`], [`cancel`], [`stats`] | its bounds, its end, its cost |
 //! | `gather`, `mailbox` | reads, and where they wait |
 //! | `hub`, `flights`, `pump`, `attempt`, `repeat` | what is asked of the store, when, and how often |
+//! | `streams`, `ahead` | what is fetched before it is asked for |
 //! | `limiter`, `rate` | calls at once, and per second |
 //! | `budget`, `cache`, `geometry`, `map` | chunks in memory, and what is known of the others |
 //! | `calls` | what is no chunk |
 //! | [`runtime`] | the one runtime; futures exist in this crate only |
 
+mod ahead;
 mod attempt;
 mod budget;
 mod cache;
@@ -44,6 +46,7 @@ pub mod runtime;
 pub mod settings;
 pub mod stats;
 pub mod store;
+mod streams;
 
 pub use calls::retry_calls;
 pub use cancel::Cancel;

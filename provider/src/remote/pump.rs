@@ -126,6 +126,7 @@ impl Hub {
                 for key in flight.cargo.keys() {
                     flight.deliver(key, &Found::Region);
                 }
+                self.announce_again(state);
             }
             Cargo::Chunks(_) => {
                 for (key, held) in flight.cargo.keys().zip(chunks) {

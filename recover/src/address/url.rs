@@ -9,7 +9,7 @@ use super::AddressError;
 
 /// Schemes that make an address a URL. `http` is here so that the refusal comes from the provider
 /// that knows about loopback, not from "no such file".
-const SCHEMES: [&str; 8] = [
+const SCHEMES: [&str; 10] = [
     "https",
     "http",
     "nbd",
@@ -17,13 +17,15 @@ const SCHEMES: [&str; 8] = [
     "nbd+unix",
     "nbds+unix",
     "s3",
+    "gs",
+    "az",
     "ssh",
 ];
 
 /// A URL, split at the marks RFC 3986 gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Url {
-    /// Lower case, without the colon: `https http nbd nbds nbd+unix nbds+unix s3 ssh`.
+    /// Lower case, without the colon: `https http nbd nbds nbd+unix nbds+unix s3 gs az ssh`.
     pub scheme: String,
     /// What stands before the `@` of the authority.
     pub user: Option<String>,

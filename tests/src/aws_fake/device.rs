@@ -42,8 +42,8 @@ impl Devices {
         }
         for volume in wanted {
             if !self.there.contains_key(&volume.id) {
-                let taken = |number: &usize| self.there.values().any(|other| other == number);
-                let number = (1..).find(|number| !taken(number)).expect("a number");
+                let is_free = |number: &usize| !self.paths(&volume.id, *number).0.exists();
+                let number = (1..).find(is_free).expect("a number");
                 self.make(volume, number).expect("a disk that can be made");
                 self.there.insert(volume.id.clone(), number);
             }

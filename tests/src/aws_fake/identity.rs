@@ -58,6 +58,32 @@ pub(crate) fn verify(
     if !regions.contains(&authorization.region) {
         return Err(wrong("Credential should be scoped to a valid region."));
     }
+    let (date, at) = check_signature(request, service, key, &authorization)?;
+    // Whose time is wrong learns so only if the rest is right.
+    if (at - times.wire).abs() > SKEW_MAX_MS {
+        return Err(skewed(service, &date, &iso(times.wire)));
+    }
+    if key.token != request.header("x-amz-security-token") {
+        return Err(unknown_key(service));
+    }
+    if key.expires.is_some_and(|expires| expires <= times.model) {
+        return Err(expired_token(service));
+    }
+    Ok(Caller {
+        account: key.account.clone(),
+        arn: key.arn.clone(),
+        region: authorization.region,
+    })
+}
+
+/// The time of a signature, as text and in milliseconds since 1970, if it is right in itself.
+fn check_signature(
+    request: &Request,
+    service: Service,
+    key: &AccessKey,
+    authorization: &Authorization,
+) -> Result<(String, i64), ServiceError> {
+    let wrong = |why: &str| invalid(service, why);
     let date = request.header("x-amz-date").unwrap_or_default();
     let at = parse_amz(&date).ok_or_else(|| wrong("X-Amz-Date is not a time"))?;
     if !date.starts_with(&authorization.date) {
@@ -76,27 +102,13 @@ pub(crate) fn verify(
     if given.is_some_and(|given| given != hex(&sha256(&request.body))) {
         return Err(wrong("x-amz-content-sha256 is not that of the body"));
     }
-    let expected = signature(&key.secret, &authorization, &date, request);
+    let expected = signature(&key.secret, authorization, &date, request);
     if expected.as_ref() != Some(&authorization.signature) {
         return Err(wrong(
             "The request signature we calculated does not match the signature you provided.",
         ));
     }
-    // Whose time is wrong learns so only if the rest is right.
-    if (at - times.wire).abs() > SKEW_MAX_MS {
-        return Err(skewed(service, &date, &iso(times.wire)));
-    }
-    if key.token != request.header("x-amz-security-token") {
-        return Err(unknown_key(service));
-    }
-    if key.expires.is_some_and(|expires| expires <= times.model) {
-        return Err(expired_token(service));
-    }
-    Ok(Caller {
-        account: key.account.clone(),
-        arn: key.arn.clone(),
-        region: authorization.region,
-    })
+    Ok((date, at))
 }
 
 fn invalid(service: Service, why: &str) -> ServiceError {

@@ -140,11 +140,11 @@ fn credentials(state: &mut State, now: i64, role: &str) -> String {
     let document = json!({
         "Code": "Success",
         "Type": "AWS-HMAC",
-        "LastUpdated": iso(now),
+        "LastUpdated": format!("{}Z", &iso(now)[..19]),
         "AccessKeyId": key.id,
         "SecretAccessKey": key.secret,
         "Token": key.token,
-        "Expiration": iso(expires).replace(".000", ""),
+        "Expiration": format!("{}Z", &iso(expires)[..19]),
     });
     state.keys.push(key);
     document.to_string()

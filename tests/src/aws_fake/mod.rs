@@ -108,7 +108,6 @@ impl Fake {
     }
 
     /// The model and its settings, locked: no request is answered while this is held.
-    #[must_use]
     pub fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.shared.state)
     }

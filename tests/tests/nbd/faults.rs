@@ -105,18 +105,24 @@ fn a_slow_server_is_not_given_up() {
         return;
     }
     let dir = TempDir::new().unwrap();
-    // 512 KiB take four seconds, more than any silence that is borne.
+    // 512 KiB take four seconds, more than any silence that is borne; each chunk takes half of one.
     let server = Server::nbdkit(&dir, &["--filter=rate", "pattern", "512K", "rate=1M"]);
     let timeout = Duration::from_secs(2);
-    let store = NbdStore::open(
-        &server.uri(""),
-        &NbdOptions {
-            timeout,
-            ..options()
-        },
-    )
-    .unwrap();
-    same(&read_all(&store, 1).unwrap(), &pattern(512 << 10));
+    let patient = NbdOptions {
+        timeout,
+        ..options()
+    };
+    let store = NbdStore::open(&server.uri(""), &patient).unwrap();
+    let fetches: Vec<_> = (0..chunks(&store))
+        .map(|chunk| {
+            let store = Arc::clone(&store);
+            runtime::handle().spawn(async move { store.fetch(chunk..chunk + 1).await })
+        })
+        .collect();
+    let found = fetches
+        .into_iter()
+        .flat_map(|fetch| block_on(fetch).unwrap().unwrap());
+    same(&found.collect::<Vec<_>>(), &pattern(512 << 10));
 }
 
 #[test]
@@ -150,27 +156,30 @@ fn what_comes_back_must_be_the_same() {
         return;
     }
     let dir = TempDir::new().unwrap();
-    let server = Server::nbdkit(&dir, &["pattern", "8M"]);
+    let (file, larger) = (dir.path().join("image"), dir.path().join("larger"));
+    std::fs::write(&file, pattern(8 << 20)).unwrap();
+    std::fs::write(&larger, pattern(9 << 20)).unwrap();
+    let server = Server::nbdkit(&dir, &["file", text(&file)]);
     let store = open(&server.uri(""));
     fetch(&store, 0..1).unwrap();
     drop(server);
-    {
-        let _other = Server::nbdkit(&dir, &["pattern", "9M"]);
-        // The first attempt may still find the old connection.
-        let _maybe = fetch(&store, 0..1);
+    // The first attempt may still find the old connection.
+    let _gone = fetch(&store, 0..1);
+    let refused = || {
         let fault = fetch(&store, 0..1).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Refused, "{fault}");
         assert!(
             fault.to_string().contains("the export has changed"),
             "{fault}"
         );
-    }
-    {
-        let _writable = Server::nbdkit_for_writing(&dir, &["pattern", "8M"]);
-        let fault = fetch(&store, 0..1).unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Refused, "{fault}");
-    }
-    let _same = Server::nbdkit(&dir, &["pattern", "8M"]);
+    };
+    let other = Server::nbdkit(&dir, &["file", text(&larger)]);
+    refused();
+    drop(other);
+    let writable = Server::nbdkit_for_writing(&dir, &["file", text(&file)]);
+    refused();
+    drop(writable);
+    let _same = Server::nbdkit(&dir, &["file", text(&file)]);
     same(&read_all(&store, 2).unwrap(), &pattern(8 << 20));
 }
 

@@ -2,6 +2,8 @@
 
 mod faults;
 mod harness;
+mod hostile;
+mod ill;
 mod map;
 mod read;
 mod tls;

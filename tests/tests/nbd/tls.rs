@@ -28,7 +28,10 @@ impl Certificates {
             "disk.example".to_owned(),
         ];
         let mut params = CertificateParams::new(names).unwrap();
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+        ];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &authority).unwrap();
         let write = |name: &str, text: String| {
