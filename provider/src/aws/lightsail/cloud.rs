@@ -11,6 +11,7 @@ use super::made::{self, EXPORT_TAG, Made};
 use super::names::{self, ExportId};
 use super::parameters::Parameters;
 use super::{api, copies, ec2};
+use crate::aws::cloud::way;
 use crate::aws::{AwsCloud, Client, ClientSettings};
 use crate::clouds::{Way, Ways, Which};
 use crate::engine::{
@@ -61,7 +62,7 @@ impl LightsailCloud {
     /// What the engine makes exports with. `window` is how long reads may lag behind writes.
     #[must_use]
     pub fn new(client: Client, window: Duration) -> Self {
-        let way = AwsCloud::new(client.clone()).way().clone();
+        let way = way(&client);
         Self {
             client,
             way,
