@@ -16,6 +16,8 @@ mod json;
 mod mount;
 mod owners;
 mod place;
+#[path = "../shared/recorded.rs"]
+mod recorded;
 mod schema;
 mod session;
 mod streams;

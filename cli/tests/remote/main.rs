@@ -1,0 +1,21 @@
+//! The command over what is not of this machine, as its users meet it: snapshots of a stand-in for AWS, images
+//! behind other people's servers.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail, and writes the files it needs"
+)]
+
+mod stage;
+mod points;
+mod reading;
+mod clones;
+#[path = "../shared/recorded.rs"]
+mod recorded;
+#[path = "../command/schema.rs"]
+mod schema;
