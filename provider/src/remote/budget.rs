@@ -68,6 +68,14 @@ impl Reservation {
         }
     }
 
+    /// A chunk in these bytes, which are no longer than it.
+    pub(super) fn hold_vec(&mut self, bytes: Vec<u8>) -> Arc<Held> {
+        Arc::new(Held {
+            _reservation: self.split(bytes.len()),
+            bytes: bytes.into_boxed_slice().into(),
+        })
+    }
+
     /// A chunk in bytes of its own: what a fetch gives may be a small part of a large buffer.
     pub(super) fn hold(&mut self, bytes: &[u8]) -> Arc<Held> {
         Arc::new(Held {

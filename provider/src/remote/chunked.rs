@@ -93,7 +93,7 @@ impl ByteSource for Chunked {
         let end = check_range(offset, buf.len(), self.size())?;
         self.check()?;
         let pieces = self.pieces(0, offset, buf).collect();
-        let errors = self.gather(pieces, &[offset..end]);
+        let errors = self.gather(pieces, std::slice::from_ref(&(offset..end)));
         errors.into_values().next().map_or(Ok(()), Err)
     }
 
