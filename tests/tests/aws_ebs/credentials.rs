@@ -140,6 +140,17 @@ fn of_profiles_and_programs() {
     assert_eq!(place.says(&[("AWS_PROFILE", "other")]), other);
     let said = place.says(&[("FLR_TEST_PROFILE", "none"), ("AWS_REGION", "us-east-1")]);
     assert!(said.contains("Denied") && said.contains("none"), "{said}");
+    let said = place.says(&[("AWS_PROFILE", "none"), ("AWS_REGION", "us-east-1")]);
+    assert!(said.contains("Denied") && said.contains("none"), "{said}");
+    // Who names a profile does not mean the keys that lie about; who only has set its variable does.
+    let lying = [
+        ("AWS_ACCESS_KEY_ID", id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+    ];
+    let said = place.says(&[&lying[..], &[("FLR_TEST_PROFILE", "other")]].concat());
+    assert_eq!(said, other);
+    let said = place.says(&[&lying[..], &[("AWS_PROFILE", "other")]].concat());
+    assert_eq!(said, format!("eu-west-1 {ACCOUNT}"));
 }
 
 #[test]
