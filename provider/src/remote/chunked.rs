@@ -10,12 +10,12 @@ use flr_fs::source::{
     ByteSource, Location, ReadRequest, Segment, SegmentKind, check_nonempty, check_range,
 };
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// A remote store as a byte source. For threads only: a future that reads blocks its runtime.
-#[derive(Debug)]
 pub struct Chunked {
     hub: Arc<Hub>,
 }
@@ -75,6 +75,12 @@ impl Chunked {
             skip,
             buf,
         })
+    }
+}
+
+impl fmt::Debug for Chunked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunked({})", self.hub.store.name())
     }
 }
 
