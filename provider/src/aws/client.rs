@@ -280,7 +280,7 @@ impl Client {
             .unwrap_or_else(|_| Bytes::new());
         let secrets = secrets(&request, &credentials);
         let mut fault = faults::fault(status, error_type, &body, &secrets);
-        fault.retry_after = retry_after(&headers, clock.now());
+        fault.retry_after = retry_after(&headers);
         let code = fault.code.as_deref().unwrap_or_default();
         if faults::is_signature(code) && clock.correct(&headers) {
             fault.kind = FaultKind::Expired;
