@@ -10,14 +10,17 @@
     reason = "a test may fail, and writes the files it needs"
 )]
 
+mod config;
 mod copy;
 mod interrupt;
 mod json;
 mod mount;
 mod owners;
 mod place;
+mod policy;
 mod schema;
 mod session;
+mod source;
 mod streams;
 mod terminal;
 mod transcript;
