@@ -11,14 +11,17 @@
 )]
 
 mod clone;
+mod config;
 mod copy;
 mod interrupt;
 mod json;
 mod mount;
 mod owners;
 mod place;
+mod policy;
 mod schema;
 mod session;
+mod source;
 mod streams;
 mod terminal;
 mod transcript;

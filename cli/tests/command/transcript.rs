@@ -121,6 +121,11 @@ fn sessions() {
 }
 
 #[test]
+fn config() {
+    check("config");
+}
+
+#[test]
 fn usage() {
     check("usage");
 }

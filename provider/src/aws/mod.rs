@@ -21,6 +21,7 @@
 //! | `meter` | a bound on what reading may cost |
 //! | `access` | what an account may do |
 //! | [`prices`] | what calls cost |
+//! | [`lightsail`] | points of Lightsail, through an export |
 
 mod access;
 pub mod catalog;
@@ -38,6 +39,7 @@ mod endpoint;
 pub mod fault;
 mod http_adapter;
 pub mod instance;
+pub mod lightsail;
 mod listing;
 mod meter;
 pub mod policy;

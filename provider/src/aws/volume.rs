@@ -102,7 +102,8 @@ fn clone_at(
     }
 }
 
-fn check_tags(tags: &[(String, String)]) -> Result<()> {
+/// Refuses tags of the user that EC2 would not take, or that are ours.
+pub(super) fn check_tags(tags: &[(String, String)]) -> Result<()> {
     let usage = |what: String| {
         Err(Error::Usage {
             what,
