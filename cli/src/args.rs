@@ -134,13 +134,6 @@ pub(crate) struct Remote {
     pub(crate) endpoint_url: Option<String>,
 }
 
-impl Remote {
-    /// Whether the user named no account and no place.
-    pub(crate) const fn is_default(&self) -> bool {
-        self.profile.is_none() && self.region.is_none() && self.endpoint_url.is_none()
-    }
-}
-
 /// How snapshots are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Access {
@@ -214,6 +207,10 @@ pub(crate) enum Command {
     Session(Session),
     /// Delete what was left behind.
     Gc(Gc),
+    /// Requests, bytes and money that reading would take; nothing is made.
+    Cost(Addresses),
+    /// Look at what commands need of this machine and of providers.
+    Doctor,
     /// Name providers, accounts and servers.
     Source(Source),
     /// Show the configuration.

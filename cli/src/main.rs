@@ -130,6 +130,8 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Umount(args) => commands::mount::umount(ctx, args),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Gc(args) => commands::gc::run(ctx, args),
+        Command::Cost(args) => commands::cost::run(ctx, args),
+        Command::Doctor => commands::doctor::run(ctx),
         Command::Source(args) => commands::source::run(ctx, args),
         Command::Config(args) => commands::config::run(ctx, args),
         Command::Policy(args) => commands::policy::run(ctx, args),

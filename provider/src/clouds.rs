@@ -1,6 +1,7 @@
 //! The providers that make something temporary: one row each.
 
 use crate::aws::AwsCloud;
+use crate::aws::lightsail::LightsailCloud;
 use crate::engine::{Cloud, Record};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -69,11 +70,18 @@ pub enum Which<'a> {
 }
 
 /// Every provider that makes something.
-pub const CLOUDS: &[Provider] = &[Provider {
-    name: "aws",
-    open: AwsCloud::open,
-    regions: AwsCloud::regions,
-}];
+pub const CLOUDS: &[Provider] = &[
+    Provider {
+        name: "aws",
+        open: AwsCloud::open,
+        regions: AwsCloud::regions,
+    },
+    Provider {
+        name: "lightsail",
+        open: LightsailCloud::open,
+        regions: LightsailCloud::regions,
+    },
+];
 
 fn known(provider: &str) -> Option<&'static Provider> {
     CLOUDS.iter().find(|known| known.name == provider)

@@ -20,10 +20,25 @@ use tokio::sync::watch;
 /// # Errors
 /// The journal cannot be used, the environment makes no sense, or there is no `/proc`.
 pub fn engine(cloud: Arc<dyn Cloud>, how: &OpenHow) -> Result<Engine> {
-    let mut settings = Settings::from_env().map_err(|what| Error::Usage {
+    engine_with(cloud, how, settings()?)
+}
+
+/// The engine's limits, as the environment has them.
+///
+/// # Errors
+/// The environment makes no sense.
+pub fn settings() -> Result<Settings> {
+    Settings::from_env().map_err(|what| Error::Usage {
         what,
         hint: Some("FLR_CONSISTENCY_WINDOW=120".to_owned()),
-    })?;
+    })
+}
+
+/// The same as [`engine`] with other limits.
+///
+/// # Errors
+/// The journal cannot be used, or there is no `/proc`.
+pub fn engine_with(cloud: Arc<dyn Cloud>, how: &OpenHow, mut settings: Settings) -> Result<Engine> {
     if let Some(ttl) = how.ttl {
         settings.ttl = ttl;
     }

@@ -97,7 +97,7 @@ fn random_reads(source: &dyn ByteSource, content: &[u8], seed: u64) {
                 assert_eq!([a, b].concat(), content[offset..offset + len]);
             }
             1 if len > 0 => check_segment(source, content, offset, len),
-            2 => source.will_read(&[offset as u64..(offset + len) as u64]),
+            2 => source.will_read(&vec![offset as u64..(offset + len) as u64; 1]),
             _ => {
                 let bytes = read(source, offset as u64, len).unwrap();
                 assert_eq!(bytes, content[offset..offset + len], "{offset} {len}");

@@ -5,10 +5,11 @@
 //! whoever chooses one.
 
 use crate::address::{Object, Provider, Url};
+use flr_provider::aws::lightsail::Lightsail;
 use flr_provider::aws::{AwsCatalog, ClientSettings};
 use flr_provider::config::{SourceType, Values};
 use flr_provider::http::{Authorization, HttpOptions, HttpStore};
-use flr_provider::nbd::{NbdOptions, NbdStore};
+use flr_provider::nbd::{NbdOptions, NbdStore, export_uri};
 use flr_provider::object::{ObjectCredentials, ObjectOptions, ObjectStoreImage};
 use flr_provider::point::{Catalog, Disk};
 use flr_provider::remote::{self, ChunkStore, Chunked};
@@ -189,18 +190,30 @@ fn provided(provider: Provider, name: &str, settings: &Settings) -> Result<Origi
         Provider::S3 => bucket(&format!("s3://{name}"), settings),
         Provider::Nbd => export(&format!("nbd://{name}"), settings),
         Provider::Aws => {
-            let reading = remote::Settings {
-                // What a snapshot may be asked for in a second, before others share it.
-                rate: Some(EBS_RATE),
-                ..settings.reading.clone()
-            };
-            let catalog = AwsCatalog::new(&client_settings(settings), reading)?;
-            Ok(Origin::Catalog {
-                catalog: Arc::new(catalog),
-                object: name.to_owned(),
-            })
+            let catalog = AwsCatalog::new(&client_settings(settings), of_ebs(settings))?;
+            Ok(points(Arc::new(catalog), name))
+        }
+        Provider::Lightsail => {
+            let catalog = Lightsail::new(&client_settings(settings), of_ebs(settings))?;
+            Ok(points(Arc::new(catalog), name))
         }
         provider => Err(not_yet(provider.name())),
+    }
+}
+
+fn points(catalog: Arc<dyn Catalog>, object: &str) -> Origin {
+    Origin::Catalog {
+        catalog,
+        object: object.to_owned(),
+    }
+}
+
+/// How blocks of EBS are read.
+fn of_ebs(settings: &Settings) -> remote::Settings {
+    remote::Settings {
+        // What a snapshot may be asked for in a second, before others share it.
+        rate: Some(EBS_RATE),
+        ..settings.reading.clone()
     }
 }
 
@@ -237,7 +250,10 @@ fn by_source(source: &NamedSource, name: &str, settings: &Settings) -> Result<Or
         SourceType::Ecs => provided(Provider::Ecs, name, &settings),
         SourceType::Ontap => provided(Provider::Ontap, name, &settings),
         SourceType::Https => image(&beneath(values.url()), &settings),
-        SourceType::Nbd => export(&beneath(values.url()), &settings),
+        SourceType::Nbd => match values.url() {
+            Some(server) => export(&export_uri(server, name)?, &settings),
+            None => provided(Provider::Nbd, name, &settings),
+        },
         SourceType::S3 => bucket(&format!("s3://{}", beneath(values.bucket())), &settings),
         SourceType::File => Ok(Origin::File {
             path: values

@@ -48,7 +48,10 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
     let mut sources = Vec::new();
     for address in &addresses {
         match opener.open(address, follow_last || ends_in_slash(address), &mut ctx.out) {
-            Ok(opened) => sources.push((opened, ends_in_slash(address))),
+            Ok(opened) => {
+                super::cost::check(&opener, address, total_of(&opened).unwrap_or(0))?;
+                sources.push((opened, ends_in_slash(address)));
+            }
             Err(failure) if single => return Err(failure.into()),
             Err(failure) => ctx.fail(&address.to_string(), &failure)?,
         }

@@ -1,13 +1,14 @@
 //! `flr gc`: deletes what was left behind.
 
 use super::Context;
-use crate::args::{Gc, Remote};
+use crate::args::Gc;
 use crate::commands::session::{
-    self, Journal, Place, engine_failure, provider_failure, resource_fields,
+    self, Journal, Place, Reach, engine_failure, provider_failure, resource_fields,
 };
 use crate::output::{Failure, Outcome};
 use flr_provider::aws::NO_CREDENTIALS;
-use flr_provider::clouds::{CLOUDS, Way, Which, regions};
+use flr_provider::clouds::{CLOUDS, Which, regions};
+use flr_provider::config::Config;
 use flr_provider::engine::{Cleanup, Error, GcOptions};
 use flr_provider::remote::block_on;
 use serde_json::Value;
@@ -18,16 +19,24 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
         dry_run: args.dry_run,
         older_than: args.older_than,
     };
-    let global = ctx.global;
-    let remote = &global.remote;
     let journal = Journal::open()?.map_or_else(Journal::empty, Ok)?;
-    let journal = journal.taking(remote);
+    let named = Reach::of(&ctx.remote.config()?.effective(None));
+    let journal = journal.taking(named.way.clone());
     let mut places = journal.scopes()?;
-    let recorded = places.clone();
+    // What is in the journal, or has a name, is looked at, or it is said why not.
+    let mut wanted = places.clone();
     for provider in CLOUDS {
-        match beyond(&journal, provider.name, remote, args) {
-            Ok(more) => places.extend(more),
-            Err(failure) => ctx.fail(provider.name, &failure)?,
+        let sources = sources(ctx.remote.config()?, provider.name);
+        for reach in std::iter::once(named.clone()).chain(sources) {
+            match beyond(provider.name, &reach, args) {
+                Ok(more) => {
+                    if reach != Reach::default() {
+                        wanted.extend(more.clone());
+                    }
+                    places.extend(more);
+                }
+                Err(failure) => ctx.fail(provider.name, &failure)?,
+            }
         }
     }
     let mut cleanup = Cleanup::default();
@@ -36,7 +45,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
             provider, region, ..
         } = &place;
         // Whoever has no credentials, and asked for nothing that needs them, has nothing there.
-        let silent = !recorded.contains(&place) && !args.all_regions && remote.is_default();
+        let silent = !wanted.contains(&place) && !args.all_regions;
         match clean(&journal, &place, options, &mut cleanup)? {
             Ok(()) => {}
             Err(error) if silent && has_no_credentials(&error) => {
@@ -50,24 +59,29 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
     finish(ctx, &cleanup)
 }
 
+/// The accounts and regions of the configuration's sources of a provider.
+fn sources(config: &Config, provider: &str) -> Vec<Reach> {
+    let of_it = config
+        .sources()
+        .filter(|source| source.kind.name() == provider);
+    of_it
+        .map(|source| Reach::of(&config.effective(Some(source))))
+        .collect()
+}
+
 /// Where something may have been left that the journal does not know of.
-fn beyond(
-    journal: &Journal,
-    provider: &str,
-    remote: &Remote,
-    args: &Gc,
-) -> Result<Vec<Place>, Failure> {
-    let which = match (&remote.region, args.all_regions) {
+fn beyond(provider: &str, reach: &Reach, args: &Gc) -> Result<Vec<Place>, Failure> {
+    let which = match (&reach.region, args.all_regions) {
         (_, true) => Which::All,
         (Some(region), false) => Which::One(region),
         (None, false) => Which::Configured,
     };
-    let regions = regions(provider, journal.way(), which);
+    let regions = regions(provider, &reach.way, which);
     let regions = regions.map_err(|error| provider_failure(&error))?;
     let places = regions.into_iter().map(|region| Place {
         provider: provider.to_owned(),
         region,
-        way: Way::default(),
+        way: reach.way.clone(),
     });
     Ok(places.collect())
 }

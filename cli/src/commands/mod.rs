@@ -3,7 +3,9 @@
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod config;
+pub(crate) mod cost;
 pub(crate) mod cp;
+pub(crate) mod doctor;
 pub(crate) mod find;
 pub(crate) mod gc;
 pub(crate) mod hash;

@@ -2,10 +2,11 @@
 
 use super::Context;
 use super::gc::{finish, tell};
-use crate::args::{Remote, Session, SessionAction};
+use crate::args::{Session, SessionAction};
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome, fields};
 use flr_provider::clouds::{Way, Ways, cloud};
+use flr_provider::config::Values;
 use flr_provider::engine::{
     Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, MemoryStore, Nowhere, Parts, Processes,
     Record, SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, SystemClock,
@@ -24,6 +25,25 @@ pub(crate) struct Place {
     pub(crate) provider: String,
     pub(crate) region: String,
     pub(crate) way: Way,
+}
+
+/// Whose resources, and where: what options, variables and the configuration say of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) way: Way,
+    pub(crate) region: Option<String>,
+}
+
+impl Reach {
+    pub(crate) fn of(values: &Values) -> Self {
+        Self {
+            way: Way {
+                profile: values.profile().map(str::to_owned),
+                endpoint: values.endpoint().map(str::to_owned),
+            },
+            region: values.region().map(str::to_owned),
+        }
+    }
 }
 
 /// The journal of this user, and who asks.
@@ -59,11 +79,8 @@ impl Journal {
     }
 
     /// The same, reaching accounts as the user says where the journal says nothing.
-    pub(crate) fn taking(mut self, remote: &Remote) -> Self {
-        self.way = Way {
-            profile: remote.profile.clone(),
-            endpoint: remote.endpoint_url.clone(),
-        };
+    pub(crate) fn taking(mut self, way: Way) -> Self {
+        self.way = way;
         self
     }
 
@@ -74,6 +91,15 @@ impl Journal {
 
     fn sessions(&self) -> Outcome<Vec<SessionRecord>> {
         block_on(self.store.sessions()).map_err(|error| store_failure(&error).into())
+    }
+
+    /// Sessions whose owners have ended, and which are not kept on purpose.
+    pub(crate) fn left_count(&self) -> Outcome<usize> {
+        let sessions = self.sessions()?;
+        let left = sessions
+            .iter()
+            .filter(|session| self.state(session) == "left");
+        Ok(left.count())
     }
 
     fn records(&self, session: SessionId) -> Outcome<Vec<Record>> {
@@ -220,7 +246,8 @@ pub(crate) fn remains(sessions: &[String]) -> Outcome<Cleanup> {
 
 /// Runs `session`.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Session) -> Outcome {
-    let journal = Journal::open()?.map(|journal| journal.taking(&ctx.global.remote));
+    let reach = Reach::of(&ctx.remote.config()?.effective(None));
+    let journal = Journal::open()?.map(|journal| journal.taking(reach.way));
     match (&args.action, journal) {
         (SessionAction::Ls, None) => Ok(Exit::Done),
         (SessionAction::Ls, Some(journal)) => list(ctx, &journal),

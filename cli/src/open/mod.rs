@@ -12,6 +12,7 @@ use crate::output::{Failure, Outcome, Output};
 use crate::remote::Remote;
 use base64::Engine;
 use flr_fs::{ChecksumPolicy, ReplayPolicy};
+use flr_provider::point::{Catalog, PointInfo};
 use flr_recover::address::{Address, Locator, Object, PointSpec};
 use flr_recover::shown::for_terminal;
 use flr_recover::{Error, OpenOptions, Point, Target, follow};
@@ -31,6 +32,8 @@ pub(crate) struct Opener<'a> {
     with: Vec<PathBuf>,
     options: OpenOptions,
     points: HashMap<(Object, Option<PointSpec>), Arc<Point>>,
+    /// What those of a provider are read from.
+    chosen: HashMap<(Object, Option<PointSpec>), (Arc<dyn Catalog>, PointInfo)>,
     noted: bool,
 }
 
@@ -88,6 +91,7 @@ impl<'a> Opener<'a> {
             with: global.with.clone(),
             options,
             points: HashMap::new(),
+            chosen: HashMap::new(),
             noted: false,
         }
     }

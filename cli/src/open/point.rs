@@ -52,7 +52,14 @@ impl Opener<'_> {
         own.into_iter().chain(self.with.iter().cloned()).collect()
     }
 
-    fn disks(&self, address: &Address, out: &mut Output) -> Result<Vec<Volume>, Failure> {
+    /// The provider and the point that an opened address is read from, if it has one.
+    pub(crate) fn catalog_of(&self, address: &Address) -> Option<(&dyn Catalog, &PointInfo)> {
+        let key = (address.object.clone(), address.point.clone());
+        let (catalog, point) = self.chosen.get(&key)?;
+        Some((&**catalog, point))
+    }
+
+    fn disks(&mut self, address: &Address, out: &mut Output) -> Result<Vec<Volume>, Failure> {
         match self.origin(address)? {
             Origin::File { path, raw } => Ok(vec![self.file(&path, raw, Some(address))?]),
             Origin::Disk(disk) => Ok(vec![volume(disk)]),
@@ -69,6 +76,8 @@ impl Opener<'_> {
                 if let Some(held) = opened.held {
                     self.remote.hold(held);
                 }
+                let key = (address.object.clone(), address.point.clone());
+                self.chosen.insert(key, (catalog, point.clone()));
                 Ok(opened.disks.into_iter().map(volume).collect())
             }
         }

@@ -176,10 +176,15 @@ impl Client {
         let known = known
             .or_else(|| variable("AWS_REGION"))
             .or_else(|| variable("AWS_DEFAULT_REGION"));
+        let profile = settings
+            .profile
+            .clone()
+            .filter(|profile| !profile.is_empty());
         let region = match known {
             Some(region) => region,
-            None => block_on(credentials::region(&adapter, settings.profile.as_deref()))
-                .ok_or_else(no_region)?,
+            None => {
+                block_on(credentials::region(&adapter, profile.as_deref())).ok_or_else(no_region)?
+            }
         };
         if !is_region(&region) {
             return Err(Error::Usage {
@@ -187,7 +192,13 @@ impl Client {
                 hint: Some("`aws ec2 describe-regions` lists them".to_owned()),
             });
         }
-        let credentials = CredentialSource::new(settings.profile.clone(), region.clone(), adapter);
+        // A profile that was chosen is meant, by name or by variable: where it does not exist, nobody wants to
+        // be somebody else. Keys in the environment count for more than its variable, as everywhere.
+        let chosen = profile.or_else(|| {
+            let keys = variable("AWS_ACCESS_KEY_ID").or_else(|| variable("AWS_SECRET_ACCESS_KEY"));
+            variable("AWS_PROFILE").filter(|_| keys.is_none())
+        });
+        let credentials = CredentialSource::new(chosen, region.clone(), adapter);
         let credentials = match keys {
             Some(keys) => credentials.with_keys(keys),
             None => credentials,
@@ -344,7 +355,8 @@ impl Client {
         params: Params,
     ) -> Result<T, Fault> {
         let head = [("Action", action), ("Version", version)];
-        let body = form(head.into_iter().chain(pairs(&params)));
+        // A form has a plus where a query has an encoded space.
+        let body = form(head.into_iter().chain(pairs(&params))).replace("%20", "+");
         let kind = "application/x-www-form-urlencoded; charset=utf-8";
         let request = Request {
             service,

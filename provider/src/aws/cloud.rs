@@ -127,12 +127,6 @@ impl AwsCloud {
     pub(super) const fn names(&self) -> &DeviceNames {
         &self.names
     }
-
-    /// The way to this account.
-    #[must_use]
-    pub const fn way(&self) -> &Way {
-        &self.way
-    }
 }
 
 fn settings(way: &Way, region: Option<String>) -> ClientSettings {
@@ -167,7 +161,7 @@ const ANY_REGION: &str = "us-east-1";
 
 /// How a client reaches its account. A profile that the environment names is part of it: the next
 /// command may run without that.
-fn way(client: &Client) -> Way {
+pub(super) fn way(client: &Client) -> Way {
     let settings = client.settings();
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     // Keys in the environment come before a profile that is named there.

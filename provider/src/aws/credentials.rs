@@ -4,6 +4,8 @@ use super::http_adapter::Adapter;
 use super::text::tame;
 use crate::fault::{Fault, FaultKind};
 use crate::http::fault::reasons;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -139,16 +141,32 @@ impl CredentialSource {
         let chain = match &state.chain {
             Some(chain) => chain.clone(),
             None => {
-                let region = Some(Region::new(self.region.clone()));
-                let config = load(&self.http, self.profile.as_deref(), region).await;
-                let chain = config.credentials_provider();
-                let chain = chain.ok_or_else(|| none("there is no source of them"))?;
+                let chain = self.chain().await?;
                 state.chain = Some(chain.clone());
                 chain
             }
         };
         let asked = chain.provide_credentials().await;
         asked.map_err(|error| self.fault(&error))
+    }
+
+    /// Whoever gives out credentials: the profile that was chosen and nobody else, or everybody in turn.
+    async fn chain(&self) -> Result<SharedCredentialsProvider, Fault> {
+        let region = Some(Region::new(self.region.clone()));
+        let Some(profile) = &self.profile else {
+            let config = load(&self.http, None, region).await;
+            let chain = config.credentials_provider();
+            return chain.ok_or_else(|| none("there is no source of them"));
+        };
+        let config = ProviderConfig::without_region()
+            .with_region(region)
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_http_client(self.http.clone());
+        let provider = ProfileFileCredentialsProvider::builder()
+            .configure(&config)
+            .profile_name(profile.clone())
+            .build();
+        Ok(SharedCredentialsProvider::new(provider))
     }
 
     /// Forgets credentials that the provider says have ended, and with them what was read from files.
@@ -173,10 +191,7 @@ impl CredentialSource {
                 none(&format!("profile {profile}: {why}"))
             }
             (CredentialsError::ProviderTimedOut(_), _) => Fault::new(FaultKind::Unknown, why),
-            _ => {
-                let words = format!("credentials of AWS: {why}");
-                Fault::new(FaultKind::Denied, words).with_code(NO_CREDENTIALS)
-            }
+            _ => none(&why),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the kernel and its helpers may take for a volume that EC2 says is attached.
-pub const APPEAR_LIMIT: Duration = Duration::from_secs(60);
+pub const APPEAR_LIMIT: Duration = Duration::from_secs(30);
 
 /// Between two looks.
 const LOOK_GAP: Duration = Duration::from_millis(100);
@@ -93,10 +93,16 @@ impl Devices {
                 None => Err(refused(wanted, "its device did not appear")),
             };
             match tried {
-                Ok(source) => {
+                Ok(source) if source.size() == wanted.size => {
                     set_read_only(&source);
                     return Ok(source);
                 }
+                Ok(source) => {
+                    let (path, found) = (source.path().display(), source.size());
+                    let what = format!("{path} has {found} bytes, not {}", wanted.size);
+                    return Err(refused(wanted, &what));
+                }
+                Err(error @ Error::Denied { .. }) => return Err(error),
                 // Who looks at every new device for a moment has it then.
                 Err(error) if begun.elapsed() >= limit => return Err(error),
                 Err(_) => thread::sleep(LOOK_GAP),
@@ -202,11 +208,6 @@ impl Devices {
                 let what = format!("{name} has the serial number {found}, not {serial}");
                 return Err(refused(wanted, &what));
             }
-        }
-        if source.size() != wanted.size {
-            let (path, found, expected) = (candidate.path.display(), source.size(), wanted.size);
-            let what = format!("{path} has {found} bytes, not {expected}");
-            return Err(refused(wanted, &what));
         }
         Ok(source)
     }

@@ -59,7 +59,15 @@ impl Resource for EbsVolume {
     fn create<'a>(&self, cloud: &'a AwsCloud, call: CreateCall<'a>) -> Answer<'a, String> {
         Box::pin(async move {
             let volume = volume_of(&call)?;
-            ec2::create_volume(cloud.client(), &volume).await
+            let created = ec2::create_volume(cloud.client(), &volume).await;
+            created.map_err(|mut fault| {
+                // A snapshot that is not complete, in the archive, or gone stays so for longer than
+                // anybody waits.
+                if fault.is("IncorrectState") || fault.is("InvalidSnapshot.NotFound") {
+                    fault.kind = FaultKind::Refused;
+                }
+                fault
+            })
         })
     }
 

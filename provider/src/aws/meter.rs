@@ -18,7 +18,7 @@ const NANO: f64 = 1e9;
 
 /// What was spent, and what may be.
 #[derive(Debug)]
-pub struct Meter {
+pub(super) struct Meter {
     spent: AtomicU64,
     max: u64,
     max_dollars: f64,
@@ -27,7 +27,7 @@ pub struct Meter {
 impl Meter {
     /// Calls for at most so many dollars.
     #[must_use]
-    pub fn new(max_dollars: f64) -> Self {
+    pub(super) fn new(max_dollars: f64) -> Self {
         Self {
             spent: AtomicU64::new(0),
             max: nano(max_dollars),
@@ -37,7 +37,7 @@ impl Meter {
 
     /// The same store, with its calls counted.
     #[must_use]
-    pub fn over(self: &Arc<Self>, store: Arc<dyn ChunkStore>) -> Arc<dyn ChunkStore> {
+    pub(super) fn over(self: &Arc<Self>, store: Arc<dyn ChunkStore>) -> Arc<dyn ChunkStore> {
         Arc::new(Metered {
             store,
             meter: Arc::clone(self),

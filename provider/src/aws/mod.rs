@@ -19,8 +19,11 @@
 //! | `changed` | what two snapshots have in common |
 //! | [`catalog`] | points in time of what EC2 has |
 //! | `meter` | a bound on what reading may cost |
+//! | `access` | what an account may do |
 //! | [`prices`] | what calls cost |
+//! | [`lightsail`] | points of Lightsail, through an export |
 
+mod access;
 pub mod catalog;
 mod changed;
 pub mod client;
@@ -36,6 +39,7 @@ mod endpoint;
 pub mod fault;
 mod http_adapter;
 pub mod instance;
+pub mod lightsail;
 mod listing;
 mod meter;
 pub mod policy;
@@ -46,6 +50,7 @@ pub mod snapshot;
 mod text;
 pub mod volume;
 
+pub use access::{Look, check_access};
 pub use catalog::AwsCatalog;
 pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;

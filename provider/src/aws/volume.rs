@@ -6,18 +6,18 @@
 //! ```
 
 use super::client::Client;
-use super::cloud::AwsCloud;
+use super::cloud::{AwsCloud, way};
 use super::device::{APPEAR_LIMIT, Devices, Wanted};
 use super::ebs_volume::{EBS_VOLUME, VolumeParameters};
 use super::ec2::{self, Query};
 use super::fault;
 use super::instance::{Here, here};
 use crate::clouds::Way;
-use crate::engine::{self, OpId, Plan, Session};
+use crate::engine::{self, Engine, OpId, Plan, Session};
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
 use crate::held::{HeldSession, engine};
-use crate::point::{Disk, DiskInfo, Held, OpenHow, PointInfo};
+use crate::point::{Access, Disk, DiskInfo, Held, OpenHow, PointInfo};
 use crate::remote::block_on;
 use flr_fs::ByteSource;
 use std::sync::atomic::Ordering;
@@ -43,15 +43,50 @@ pub fn clone_disks(
     point: &PointInfo,
     how: &OpenHow,
 ) -> Result<(Vec<Disk>, Box<dyn Held>)> {
+    let here = prepare(client, point, how)?;
+    let engine = engine(Arc::new(AwsCloud::new(client.clone())), how)?;
+    clone_at(client, &engine, &here, point, how)
+}
+
+/// The same with an engine that tests have put together.
+///
+/// # Errors
+/// As [`clone_disks`].
+#[doc(hidden)]
+pub fn clone_with(
+    client: &Client,
+    engine: &Engine,
+    point: &PointInfo,
+    how: &OpenHow,
+) -> Result<(Vec<Disk>, Box<dyn Held>)> {
+    let here = prepare(client, point, how)?;
+    clone_at(client, engine, &here, point, how)
+}
+
+/// All that can be known before anything is made.
+fn prepare(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<Here> {
     check_tags(&how.tags)?;
-    let here = block_on(suitable_instance(client))?;
-    let cloud = Arc::new(AwsCloud::new(client.clone()));
-    let plans = plans(point, how, &here, cloud.way());
-    let engine = engine(cloud, how)?;
+    if let Access::None(why) = &point.access {
+        return Err(Error::Refused {
+            what: format!("{} cannot be read: {why}", point.id),
+            hint: None,
+        });
+    }
+    block_on(suitable_instance(client))
+}
+
+fn clone_at(
+    client: &Client,
+    engine: &Engine,
+    here: &Here,
+    point: &PointInfo,
+    how: &OpenHow,
+) -> Result<(Vec<Disk>, Box<dyn Held>)> {
+    let plans = plans(point, how, here, &way(client));
     let purpose = how.reason.clone();
     let purpose = purpose.unwrap_or_else(|| format!("{} of {}", point.id, point.object));
     let mut session = block_on(engine.open(&purpose, how.keep))?;
-    let opened = make(client, &mut session, plans, point, &here)
+    let opened = make(client, &mut session, plans, point, here)
         .and_then(|volumes| open(client, &mut session, &volumes, point, how));
     match opened {
         Ok(disks) => {
@@ -62,12 +97,13 @@ pub fn clone_disks(
         Err(error) => {
             // Whoever asked for volumes to be kept has not asked for broken ones.
             let cleanup = block_on(session.abandon());
-            Err(Error::with_leftovers(error, cleanup))
+            Err(error.with_leftovers(cleanup))
         }
     }
 }
 
-fn check_tags(tags: &[(String, String)]) -> Result<()> {
+/// Refuses tags of the user that EC2 would not take, or that are ours.
+pub(super) fn check_tags(tags: &[(String, String)]) -> Result<()> {
     let usage = |what: String| {
         Err(Error::Usage {
             what,

@@ -147,6 +147,13 @@ pub trait Cloud: fmt::Debug + Send + Sync {
     /// [`Repeat::Nothing`] let a call be delivered twice.
     fn find<'a>(&'a self, kind: &'a str, op: OpId) -> Answer<'a, Vec<Seen>>;
 
+    /// The same with the help of the journal, for what cannot carry a tag from the call on that makes it:
+    /// it is known by something else that only this operation has given to the provider, a name or an id
+    /// that the provider's own records keep. What is shown has the operation's tags all the same.
+    fn find_by_record<'a>(&'a self, record: &'a Record) -> Answer<'a, Vec<Seen>> {
+        self.find(&record.kind, record.op)
+    }
+
     /// All resources that carry the tag `flr:session`, of every kind that this provider makes.
     fn list(&self) -> Answer<'_, Vec<Seen>>;
 

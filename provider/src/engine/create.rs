@@ -344,7 +344,7 @@ pub(super) fn engine_kind(engine: &Engine, record: &Record) -> super::cloud::Kin
 
 /// What carries the operation's tag, and the session's.
 pub(super) async fn find(engine: &Engine, record: &Record) -> Result<Vec<Seen>, Fault> {
-    let answer = engine.cloud().find(&record.kind, record.op);
+    let answer = engine.cloud().find_by_record(record);
     let mut found = engine.call(answer).await?;
     found.retain(|seen| is_of(seen, record));
     Ok(found)

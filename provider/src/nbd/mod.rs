@@ -37,4 +37,4 @@ mod wire;
 
 pub use options::NbdOptions;
 pub use store::NbdStore;
-pub use uri::object_uri;
+pub use uri::export_uri;

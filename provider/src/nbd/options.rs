@@ -26,7 +26,8 @@ impl Default for NbdOptions {
             live: false,
             insecure: false,
             ca_file: None,
-            timeout: Duration::from_secs(15),
+            // Shorter than a call may take, so that the next attempt finds another connection.
+            timeout: Duration::from_secs(8),
             connections: 4,
         }
     }

@@ -8,9 +8,9 @@ use super::tls::Tls;
 use super::uri::Target;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::Mutex;
+use crate::remote::runtime;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::timeout;
 
 /// With so much under way on every connection, one more is opened: 1 MiB, or as many small questions.
@@ -18,14 +18,23 @@ const BUSY: usize = 16;
 
 /// Connections to one export.
 pub(super) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     target: Target,
     options: NbdOptions,
     tls: Option<Tls>,
     /// What was agreed upon first. Every later connection must agree to the same.
     terms: Terms,
-    slots: Vec<Mutex<Option<Arc<Connection>>>>,
-    /// Slots that are in use, from the first.
-    open: AtomicUsize,
+    /// Those that were alive when last looked at.
+    connections: Mutex<Vec<Arc<Connection>>>,
+    /// How many there may be. Less where the server did not want more.
+    limit: AtomicUsize,
+    /// One more is being opened, while others are in use.
+    opening: AtomicBool,
+    /// Held by who opens one because there is none.
+    first: tokio::sync::Mutex<()>,
 }
 
 impl Pool {
@@ -37,79 +46,112 @@ impl Pool {
             None
         };
         let (stream, terms) = connect(&target, &options, tls.as_ref()).await?;
-        let most = if terms.export.can_multi_conn() {
-            options.connections.max(1)
-        } else {
-            1
-        };
-        let first = Connection::start(stream, &terms, options.timeout);
-        let mut slots = vec![Mutex::new(Some(Arc::new(first)))];
-        slots.resize_with(most, || Mutex::new(None));
-        Ok(Self {
+        let first = Arc::new(Connection::start(stream, &terms, options.timeout));
+        let shared = Shared {
             target,
             options,
             tls,
             terms,
-            slots,
-            open: AtomicUsize::new(1),
+            connections: Mutex::new(vec![first]),
+            limit: AtomicUsize::new(usize::MAX),
+            opening: AtomicBool::new(false),
+            first: tokio::sync::Mutex::new(()),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
         })
     }
 
     /// What was agreed upon.
-    pub(super) const fn terms(&self) -> &Terms {
-        &self.terms
+    pub(super) fn terms(&self) -> &Terms {
+        &self.shared.terms
     }
 
     /// What is read.
-    pub(super) const fn target(&self) -> &Target {
-        &self.target
+    pub(super) fn target(&self) -> &Target {
+        &self.shared.target
     }
 
-    /// A connection that has least to do. May have broken unnoticed.
+    /// A connection that has least to do. May have broken unnoticed. If all have much to do, one more is
+    /// opened for those who come later: a server that lets nobody in must not keep anybody waiting.
     ///
     /// # Errors
-    /// The server cannot be reached again, or has something else to offer than before.
+    /// There is none, and the server cannot be reached again, or has something else to offer.
     pub(super) async fn get(&self) -> Result<Arc<Connection>, Fault> {
-        let index = self.choose();
-        let slot = self.slots.get(index).or_else(|| self.slots.first());
-        let slot = slot.ok_or_else(super::connection::gone)?;
-        let mut slot = slot.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| connection.is_alive()) {
-            return Ok(Arc::clone(connection));
+        if let Some(connection) = self.choose() {
+            return Ok(connection);
         }
-        *slot = None;
+        let shared = &self.shared;
+        let _only_one = shared.first.lock().await;
+        // Somebody else may have opened it meanwhile.
+        if let Some(connection) = self.choose() {
+            return Ok(connection);
+        }
+        shared.limit.store(usize::MAX, Ordering::Relaxed);
+        shared.connect().await
+    }
+
+    fn choose(&self) -> Option<Arc<Connection>> {
+        let shared = &self.shared;
+        let (best, count) = {
+            let mut connections = shared.connections();
+            connections.retain(|connection| connection.is_alive());
+            let best = connections
+                .iter()
+                .min_by_key(|connection| connection.load());
+            (best.map(Arc::clone)?, connections.len())
+        };
+        if best.load() >= BUSY
+            && count < shared.most()
+            && !shared.opening.swap(true, Ordering::Relaxed)
+        {
+            let shared = Arc::clone(shared);
+            runtime::handle().spawn(async move {
+                if let Err(fault) = shared.connect().await {
+                    tracing::debug!(%fault, count, "an NBD server wants no more connections");
+                    shared.limit.store(count, Ordering::Relaxed);
+                }
+                shared.opening.store(false, Ordering::Relaxed);
+            });
+        }
+        Some(best)
+    }
+
+    /// Says goodbye on every connection.
+    pub(super) async fn close(&self) {
+        let connections = std::mem::take(&mut *self.shared.connections());
+        for connection in connections.into_iter().filter_map(Arc::into_inner) {
+            connection.close().await;
+        }
+    }
+}
+
+impl Shared {
+    fn connections(&self) -> MutexGuard<'_, Vec<Arc<Connection>>> {
+        // Nothing that can fail is done while it is held.
+        let locked = self.connections.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many connections there may be.
+    fn most(&self) -> usize {
+        let wanted = if self.terms.export.can_multi_conn() {
+            self.options.connections
+        } else {
+            1
+        };
+        wanted.min(self.limit.load(Ordering::Relaxed))
+    }
+
+    /// One connection more, to the same export.
+    async fn connect(&self) -> Result<Arc<Connection>, Fault> {
         let connected = connect(&self.target, &self.options, self.tls.as_ref()).await;
         let (stream, terms) = connected.map_err(into_fault)?;
         self.compare(&terms)?;
-        let connection = Arc::new(Connection::start(stream, &terms, self.options.timeout));
-        *slot = Some(Arc::clone(&connection));
+        let connection = Connection::start(stream, &terms, self.options.timeout);
+        let connection = Arc::new(connection);
+        self.connections().push(Arc::clone(&connection));
         Ok(connection)
-    }
-
-    /// The slot with least to do; the next free one if all have much.
-    fn choose(&self) -> usize {
-        let open = self.open.load(Ordering::Relaxed).min(self.slots.len());
-        let mut best = (usize::MAX, 0);
-        for (index, slot) in self.slots.iter().enumerate().take(open) {
-            // Somebody connects at this moment, so that there is nothing to compare.
-            let load = match slot.try_lock() {
-                Ok(slot) => slot.as_ref().map_or(0, |connection| connection.load()),
-                Err(_) => BUSY,
-            };
-            best = best.min((load, index));
-        }
-        let (load, index) = best;
-        if load < BUSY || open >= self.slots.len() {
-            return index;
-        }
-        let next = open.saturating_add(1);
-        // If two want it at once, one slot is enough.
-        let taken = self
-            .open
-            .compare_exchange(open, next, Ordering::Relaxed, Ordering::Relaxed);
-        taken
-            .unwrap_or(index)
-            .min(self.slots.len().saturating_sub(1))
     }
 
     /// Another size means another image; so do other flags, as far as anybody can tell.
@@ -125,16 +167,6 @@ impl Pool {
                 first.export.size, first.export.flags, now.export.size, now.export.flags
             ),
         ))
-    }
-
-    /// Says goodbye on every connection.
-    pub(super) async fn close(&self) {
-        for slot in &self.slots {
-            let connection = slot.lock().await.take().and_then(Arc::into_inner);
-            if let Some(connection) = connection {
-                connection.close().await;
-            }
-        }
     }
 }
 

@@ -101,55 +101,20 @@ impl fmt::Display for Target {
     }
 }
 
-/// The URI of an object `nbd:EXPORT[,host=NAME][,port=N][,socket=PATH][,tls=yes|no]`; the host is this
-/// machine if neither host nor socket is given.
+/// The URI of another export of a server: `nbd+unix:///?socket=/s` and `disk 1` give
+/// `nbd+unix:///disk%201?socket=/s`. A name in `server` becomes the beginning of the export's, before a
+/// slash.
 ///
 /// # Errors
-/// A key that there is not, or a value that makes no sense.
-pub fn object_uri(export: &str, keys: &[(String, String)]) -> Result<String> {
-    let (mut host, mut port, mut socket, mut tls) = (None, None, None, false);
-    for (key, value) in keys {
-        match key.as_str() {
-            "host" => host = Some(value.as_str()),
-            "port" => port = Some(value.as_str()),
-            "socket" => socket = Some(value.as_str()),
-            "tls" => {
-                tls = match value.as_str() {
-                    "yes" => true,
-                    "no" => false,
-                    _ => return Err(usage("expected tls=yes or tls=no")),
-                }
-            }
-            _ => {
-                return Err(usage(format!(
-                    "expected host, port, socket or tls, found {key}"
-                )));
-            }
-        }
-    }
-    let export = encode(export.as_bytes());
-    let scheme = if tls { "nbds" } else { "nbd" };
-    let uri = match (socket, host, port) {
-        (Some(socket), None, None) => {
-            format!(
-                "{scheme}+unix:///{export}?socket={}",
-                encode(socket.as_bytes())
-            )
-        }
-        (Some(_), ..) => return Err(usage("expected a socket, or a host and a port")),
-        (None, host, port) => {
-            let host = host.unwrap_or("localhost");
-            let bare = host.contains(':') && !host.starts_with('[');
-            let host = if bare {
-                format!("[{host}]")
-            } else {
-                host.to_owned()
-            };
-            let port = port.map_or_else(String::new, |port| format!(":{port}"));
-            format!("{scheme}://{host}{port}/{export}")
-        }
+/// They come to no URI of an NBD server.
+pub fn export_uri(server: &str, export: &str) -> Result<String> {
+    let (head, query) = match server.split_once('?') {
+        Some((head, query)) => (head, format!("?{query}")),
+        None => (server, String::new()),
     };
-    Target::parse(&uri).map(|target| target.to_string())
+    let slash = if head.ends_with('/') { "" } else { "/" };
+    let uri = format!("{head}{slash}{}{query}", encode(export.as_bytes()));
+    Target::parse(&uri).map(|_| uri)
 }
 
 #[derive(Default)]
@@ -329,24 +294,20 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_uris() {
-        let uri = |export: &str, keys: &[(&str, &str)]| {
-            let keys = keys
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-            object_uri(export, &keys.collect::<Vec<_>>())
-        };
-        assert_eq!(uri("a b", &[]).unwrap(), "nbd://localhost:10809/a%20b");
-        assert_eq!(
-            uri("a", &[("host", "::1"), ("port", "7"), ("tls", "yes")]).unwrap(),
-            "nbds://[::1]:7/a"
-        );
-        assert_eq!(
-            uri("a", &[("socket", "/s?")]).unwrap(),
-            "nbd+unix:///a?socket=/s%3F"
-        );
-        assert!(uri("a", &[("socket", "/s"), ("host", "h")]).is_err());
-        assert!(uri("a", &[("tls", "maybe")]).is_err());
-        assert!(uri("a", &[("colour", "red")]).is_err());
+    fn exports_of_a_server() {
+        for (server, export, uri) in [
+            ("nbd://h", "a", "nbd://h/a"),
+            ("nbds://h:7/", "a b", "nbds://h:7/a%20b"),
+            ("nbd://h/vm", "disk?", "nbd://h/vm/disk%3F"),
+            ("nbd+unix:///?socket=/s", "a", "nbd+unix:///a?socket=/s"),
+            (
+                "nbds+unix:///?socket=/s&tls-hostname=h",
+                "",
+                "nbds+unix:///?socket=/s&tls-hostname=h",
+            ),
+        ] {
+            assert_eq!(export_uri(server, export).unwrap(), uri);
+        }
+        assert!(export_uri("http://h", "a").is_err());
     }
 }

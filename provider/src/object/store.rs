@@ -46,7 +46,7 @@ impl ObjectStoreImage {
         let region = region.or_else(|| variable("AWS_REGION"));
         let region = region.or_else(|| variable("AWS_DEFAULT_REGION"));
         let is_sure = options.region.is_some() || place.service != Service::S3;
-        let region = region.unwrap_or_else(|| FIRST_REGION.to_owned());
+        let mut region = region.unwrap_or_else(|| FIRST_REGION.to_owned());
         let mut built = build(&place, options, &region)?;
         let mut first = first(&built, &place);
         if first.is_err()
@@ -55,7 +55,8 @@ impl ObjectStoreImage {
             && other != region
             && is_region(other)
         {
-            built = build(&place, options, &other.to_owned())?;
+            other.clone_into(&mut region);
+            built = build(&place, options, &region)?;
             first = self::first(&built, &place);
         }
         let meta = first.map_err(|fault| error(&built, &region, &name, fault))?;

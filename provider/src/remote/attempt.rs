@@ -7,6 +7,7 @@ use super::pump::Brought;
 use crate::fault::{Fault, FaultKind};
 use bytes::Bytes;
 use flr_fs::bytes::len_u64;
+use std::collections::HashMap;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,10 +16,10 @@ use std::time::Instant;
 /// A call, from its start to its report. It reports also if it ends by a panic or is given up: nobody may
 /// wait for it, or for its memory, in vain.
 pub(super) struct Call {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     id: FlightId,
     epoch: u64,
-    room: Option<Reservation>,
+    pub(super) room: Option<Reservation>,
     reported: bool,
 }
 
@@ -31,6 +32,19 @@ impl Call {
             room,
             reported: false,
         }
+    }
+
+    /// The disk cache has these chunks; it is to get the others under `names`.
+    pub(super) fn report_looked(
+        mut self,
+        found: HashMap<u64, Arc<Held>>,
+        names: &HashMap<u64, String>,
+    ) {
+        self.reported = true;
+        drop(self.room.take());
+        self.hub.looked(self.id, found, names);
+        // What nobody took has been dropped by now.
+        self.hub.gave_back();
     }
 
     fn report(mut self, brought: Result<Brought, Fault>) {

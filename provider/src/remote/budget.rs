@@ -1,6 +1,7 @@
 //! The bytes of chunks in memory, counted wherever they are: kept, being fetched, being handed over.
 
 use bytes::Bytes;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -68,6 +69,14 @@ impl Reservation {
         }
     }
 
+    /// A chunk in these bytes, which are no longer than it.
+    pub(super) fn hold_vec(&mut self, bytes: Vec<u8>) -> Arc<Held> {
+        Arc::new(Held {
+            _reservation: self.split(bytes.len()),
+            bytes: bytes.into_boxed_slice().into(),
+        })
+    }
+
     /// A chunk in bytes of its own: what a fetch gives may be a small part of a large buffer.
     pub(super) fn hold(&mut self, bytes: &[u8]) -> Arc<Held> {
         Arc::new(Held {
@@ -84,10 +93,16 @@ impl Drop for Reservation {
 }
 
 /// The bytes of a chunk.
-#[derive(Debug)]
 pub(super) struct Held {
     bytes: Bytes,
     _reservation: Reservation,
+}
+
+impl fmt::Debug for Held {
+    /// Without the bytes: they are the user's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} bytes)", self.bytes.len())
+    }
 }
 
 impl Held {

@@ -10,12 +10,12 @@ use flr_fs::source::{
     ByteSource, Location, ReadRequest, Segment, SegmentKind, check_nonempty, check_range,
 };
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// A remote store as a byte source. For threads only: a future that reads blocks its runtime.
-#[derive(Debug)]
 pub struct Chunked {
     hub: Arc<Hub>,
 }
@@ -78,6 +78,12 @@ impl Chunked {
     }
 }
 
+impl fmt::Debug for Chunked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunked({})", self.hub.store.name())
+    }
+}
+
 impl Drop for Chunked {
     fn drop(&mut self) {
         self.hub.cancel();
@@ -93,7 +99,7 @@ impl ByteSource for Chunked {
         let end = check_range(offset, buf.len(), self.size())?;
         self.check()?;
         let pieces = self.pieces(0, offset, buf).collect();
-        let errors = self.gather(pieces, &[offset..end]);
+        let errors = self.gather(pieces, std::slice::from_ref(&(offset..end)));
         errors.into_values().next().map_or(Ok(()), Err)
     }
 

@@ -53,11 +53,29 @@ pub(super) struct Flight {
     /// Nobody has asked for it yet.
     pub(super) ahead: bool,
     pub(super) stage: Stage,
-    /// The disk cache does not have it.
+    /// The disk cache does not have it, or is not asked.
     pub(super) looked: bool,
+    /// Names for the disk cache, for the chunks that are to be kept there.
+    pub(super) keep_under: HashMap<u64, String>,
     pub(super) failures: Failures,
     pub(super) last_fault: Option<Fault>,
     pub(super) task: Option<AbortHandle>,
+}
+
+/// Flights that wait for their turn: some may have left, or have gone over to the other queue.
+#[derive(Debug, Default)]
+struct Queues {
+    demanded: VecDeque<FlightId>,
+    ahead: VecDeque<FlightId>,
+}
+
+/// What a flight waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// A look into the disk cache.
+    Look,
+    /// A call to the store.
+    Call,
 }
 
 /// All flights of a source, one for each thing that is asked for.
@@ -66,8 +84,8 @@ pub(super) struct Flights {
     next_id: FlightId,
     table: HashMap<FlightId, Flight>,
     by_key: HashMap<Key, FlightId>,
-    demanded: VecDeque<FlightId>,
-    ahead: VecDeque<FlightId>,
+    looks: Queues,
+    calls: Queues,
     looking: u32,
     calling: u32,
     ahead_bytes: usize,
@@ -108,27 +126,31 @@ impl Flights {
         if std::mem::take(&mut flight.ahead) {
             self.ahead_bytes = self.ahead_bytes.saturating_sub(flight.bytes);
             if flight.stage == Stage::Queued {
-                self.demanded.push_back(id);
+                let turn = flight.turn();
+                self.queue(turn, false).push_back(id);
             }
         }
         true
     }
 
     /// A new flight in the queue; there must be none yet for any of it. `ahead`: nobody asks for it.
-    pub(super) fn add(&mut self, cargo: Cargo, bytes: usize, ahead: bool) {
+    /// `looked`: the disk cache is not asked.
+    pub(super) fn add(&mut self, cargo: Cargo, bytes: usize, ahead: bool, looked: bool) {
         let flight = Flight {
             cargo,
             bytes,
             waiters: Vec::new(),
             ahead,
             stage: Stage::Queued,
-            looked: false,
+            looked,
+            keep_under: HashMap::new(),
             failures: Failures::default(),
             last_fault: None,
             task: None,
         };
+        let turn = flight.turn();
         let id = self.insert(flight);
-        self.queue(ahead).push_back(id);
+        self.queue(turn, ahead).push_back(id);
     }
 
     fn insert(&mut self, flight: Flight) -> FlightId {
@@ -142,24 +164,29 @@ impl Flights {
         id
     }
 
-    fn queue(&mut self, ahead: bool) -> &mut VecDeque<FlightId> {
+    fn queue(&mut self, turn: Turn, ahead: bool) -> &mut VecDeque<FlightId> {
+        let queues = match turn {
+            Turn::Look => &mut self.looks,
+            Turn::Call => &mut self.calls,
+        };
         match ahead {
-            true => &mut self.ahead,
-            false => &mut self.demanded,
+            true => &mut queues.ahead,
+            false => &mut queues.demanded,
         }
     }
 
     /// The flight whose turn is next.
-    pub(super) fn next(&mut self) -> Option<(FlightId, &mut Flight)> {
+    pub(super) fn next(&mut self, turn: Turn) -> Option<(FlightId, &mut Flight)> {
         for ahead in [false, true] {
-            while let Some(id) = self.queue(ahead).front().copied() {
-                // It may have left, or have gone over to the other queue.
-                let waits =
-                    |flight: &&Flight| flight.stage == Stage::Queued && flight.ahead == ahead;
+            while let Some(id) = self.queue(turn, ahead).front().copied() {
+                let waits = |flight: &&Flight| {
+                    let queued = flight.stage == Stage::Queued && flight.ahead == ahead;
+                    queued && flight.turn() == turn
+                };
                 if self.table.get(&id).filter(waits).is_some() {
                     return self.table.get_mut(&id).map(|flight| (id, flight));
                 }
-                self.queue(ahead).pop_front();
+                self.queue(turn, ahead).pop_front();
             }
         }
         None
@@ -170,12 +197,13 @@ impl Flights {
         let Some(flight) = self.table.get_mut(&id) else {
             return;
         };
-        let (old, ahead) = (std::mem::replace(&mut flight.stage, stage), flight.ahead);
+        let (turn, ahead) = (flight.turn(), flight.ahead);
+        let old = std::mem::replace(&mut flight.stage, stage);
         self.count(old, false);
         self.count(stage, true);
         if stage == Stage::Queued {
             // What has waited before goes first.
-            self.queue(ahead).push_front(id);
+            self.queue(turn, ahead).push_front(id);
         }
     }
 
@@ -217,8 +245,15 @@ impl Flights {
     }
 
     /// A flight for some of the chunks of one that was taken out, for those who wait for them. The disk
-    /// cache does not have them.
-    pub(super) fn add_rest(&mut self, of: &Flight, chunks: Range<u64>, bytes: usize) {
+    /// cache does not have them; it is to get them under these names.
+    pub(super) fn add_rest(
+        &mut self,
+        of: &Flight,
+        chunks: Range<u64>,
+        bytes: usize,
+        names: &HashMap<u64, String>,
+    ) {
+        let names = names.iter().filter(|(chunk, _)| chunks.contains(chunk));
         let inside = |key: &Key| matches!(key, Key::Chunk(chunk) if chunks.contains(chunk));
         let waiters = of.waiters.iter().filter(|(key, _)| inside(key));
         let rest = Flight {
@@ -228,12 +263,13 @@ impl Flights {
             ahead: of.ahead,
             stage: Stage::Queued,
             looked: true,
+            keep_under: names.map(|(chunk, name)| (*chunk, name.clone())).collect(),
             failures: of.failures,
             last_fault: of.last_fault.clone(),
             task: None,
         };
         let id = self.insert(rest);
-        self.queue(of.ahead).push_front(id);
+        self.queue(Turn::Call, of.ahead).push_front(id);
     }
 
     /// `mailbox` waits no more. Flights for which nobody is left end. The last fault of one it waited
@@ -273,12 +309,20 @@ impl Flights {
             }
             flight.fail(&Failure::Cancelled);
         }
-        self.demanded.clear();
-        self.ahead.clear();
+        self.looks = Queues::default();
+        self.calls = Queues::default();
     }
 }
 
 impl Flight {
+    /// What it waits for if it is queued.
+    const fn turn(&self) -> Turn {
+        match self.looked {
+            true => Turn::Call,
+            false => Turn::Look,
+        }
+    }
+
     /// Hands `found` to those who wait for `key`; whether there is anybody.
     pub(super) fn deliver(&self, key: Key, found: &Found) -> bool {
         let waiters = self.waiters.iter().filter(|(wanted, _)| *wanted == key);

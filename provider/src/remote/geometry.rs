@@ -20,6 +20,12 @@ impl Geometry {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn new(size: u64, chunk_len: u32) -> Self {
+        let chunk_len = NonZeroU32::new(chunk_len).unwrap();
+        Self { size, chunk_len }
+    }
+
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
@@ -92,10 +98,7 @@ mod tests {
 
     #[test]
     fn the_last_chunk_is_short_and_nothing_lies_behind_it() {
-        let geometry = Geometry {
-            size: 10_000,
-            chunk_len: NonZeroU32::new(4096).unwrap(),
-        };
+        let geometry = Geometry::new(10_000, 4096);
         assert_eq!(geometry.count(), 3);
         assert_eq!(geometry.len_of(&(0..3)), 10_000);
         assert_eq!(geometry.len_of(&(2..3)), 10_000 - 8192);

@@ -2,6 +2,7 @@
 
 use super::budget::{Budget, Reservation};
 use super::cache::ChunkCache;
+use super::disk::Disk;
 use super::flights::{Cargo, Flights};
 use super::geometry::Geometry;
 use super::limiter::Limiter;
@@ -27,6 +28,7 @@ pub(super) struct Hub {
     pub(super) settings: Settings,
     pub(super) budget: Arc<Budget>,
     pub(super) counters: Counters,
+    pub(super) disk: Option<Arc<Disk>>,
     /// Chunks that one call fetches at most.
     pub(super) run_max: u64,
     state: Mutex<State>,
@@ -71,7 +73,10 @@ impl Hub {
             hints: Vec::new(),
             alarm_set: false,
         };
+        let disk = settings.disk.clone();
+        let disk = disk.map(|disk| Arc::new(Disk::new(disk, geometry.granule().get())));
         Arc::new(Self {
+            disk,
             run_max: u64::from(store.coalesce_max().get()).min(fit),
             geometry,
             settings: settings.clone(),
@@ -138,8 +143,9 @@ impl Hub {
             }
             // What calls have, and what readers are about to copy, comes back on its own.
             let settled = self.budget.used() <= state.cache.bytes();
-            let may_evict_unread = !ahead && settled;
-            if !state.cache.evict_read() && !(may_evict_unread && state.cache.evict_unread()) {
+            let evicted =
+                state.cache.evict_read() || (!ahead && settled && state.cache.evict_unread());
+            if !evicted {
                 return None;
             }
         }
@@ -160,7 +166,7 @@ impl Hub {
         let mut free = wanted.clone().skip(1);
         let end = free.find(|region| state.flights.contains(Key::Region(*region)));
         let cargo = Cargo::Regions(wanted.start..end.unwrap_or(wanted.end));
-        state.flights.add(cargo, 0, ahead);
+        state.flights.add(cargo, 0, ahead, true);
     }
 
     /// Waits with `mailbox` for these chunks, which are in ascending order, are stored and are not in the
@@ -179,12 +185,15 @@ impl Hub {
     /// A flight for chunks that have none.
     pub(super) fn ask_chunks(&self, state: &mut State, chunks: Range<u64>, ahead: bool) {
         let bytes = self.geometry.len_of(&chunks);
-        state.flights.add(Cargo::Chunks(chunks), bytes, ahead);
+        let looked = self.disk.is_none();
+        state
+            .flights
+            .add(Cargo::Chunks(chunks), bytes, ahead, looked);
     }
 }
 
 /// Ascending numbers as runs of at most `max`.
-fn runs(numbers: Vec<u64>, max: u64) -> Vec<Range<u64>> {
+pub(super) fn runs(numbers: Vec<u64>, max: u64) -> Vec<Range<u64>> {
     let mut runs: Vec<Range<u64>> = Vec::new();
     for number in numbers {
         match runs.last_mut() {

@@ -19,6 +19,7 @@
 //! | `gather`, `mailbox` | reads, and where they wait |
 //! | `hub`, `flights`, `pump`, `attempt`, `repeat` | what is asked of the store, when, and how often |
 //! | `streams`, `ahead` | what is fetched before it is asked for |
+//! | `disk`, `look` | the cache on disk, and when it is looked at |
 //! | `limiter`, `rate` | calls at once, and per second |
 //! | `budget`, `cache`, `geometry`, `map` | chunks in memory, and what is known of the others |
 //! | `calls` | what is no chunk |
@@ -31,12 +32,14 @@ mod cache;
 mod calls;
 pub mod cancel;
 pub mod chunked;
+mod disk;
 mod flights;
 mod gather;
 mod geometry;
 mod hub;
 mod interrupt;
 mod limiter;
+mod look;
 mod mailbox;
 mod map;
 mod pump;

@@ -5,15 +5,20 @@
 
 use super::attempt::{self, Call};
 use super::budget::Held;
-use super::flights::{Cargo, Flight, FlightId, Stage};
-use super::hub::{Hub, State};
+use super::flights::{Cargo, Flight, FlightId, Stage, Turn};
+use super::hub::{Hub, State, runs};
+use super::look;
 use super::mailbox::{Failure, Found, Key};
 use super::repeat::Verdict;
 use super::runtime;
 use super::store::ChunkRun;
 use crate::fault::{Fault, FaultKind};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Looks into the disk cache at once: a disk does not get faster by more.
+const LOOKS_MAX: u32 = 8;
 
 /// What a call to the store brought.
 #[derive(Debug)]
@@ -25,12 +30,65 @@ pub(super) enum Brought {
 impl Hub {
     /// Starts whatever may start.
     pub(super) fn pump(self: &Arc<Self>, state: &mut State) {
-        while self.start_next(state) {}
+        while self.start_look(state) {}
+        while self.start_call(state) {}
     }
 
-    /// Starts the flight whose turn it is; `false` if there is none or it has to wait.
-    fn start_next(self: &Arc<Self>, state: &mut State) -> bool {
-        let Some((id, flight)) = state.flights.next() else {
+    /// Looks for the next flight's chunks in the disk cache; `false` if there is none or it has to wait.
+    fn start_look(self: &Arc<Self>, state: &mut State) -> bool {
+        let Some(disk) = &self.disk else {
+            return false;
+        };
+        let Some((id, flight)) = state.flights.next(Turn::Look) else {
+            return false;
+        };
+        let (bytes, ahead) = (flight.bytes, flight.ahead);
+        let Cargo::Chunks(chunks) = flight.cargo.clone() else {
+            return false;
+        };
+        if state.flights.looking() >= LOOKS_MAX {
+            return false;
+        }
+        let Some(room) = self.make_room(state, bytes, ahead) else {
+            return false;
+        };
+        let call = Call::new(self, id, state.limiter.epoch(), Some(room));
+        state.flights.set_stage(id, Stage::Looking);
+        let task = runtime::handle().spawn(look::look(call, Arc::clone(disk), chunks));
+        state.flights.set_task(id, task.abort_handle());
+        true
+    }
+
+    /// The disk cache has been looked at: it has these chunks, and is to get the others.
+    pub(super) fn looked(
+        self: &Arc<Self>,
+        id: FlightId,
+        mut found: HashMap<u64, Arc<Held>>,
+        names: &HashMap<u64, String>,
+    ) {
+        let mut state = self.lock();
+        // It may have been given up in the meantime.
+        if let Some(flight) = state.flights.remove(id)
+            && let Cargo::Chunks(chunks) = flight.cargo.clone()
+        {
+            let mut missing = Vec::new();
+            for chunk in chunks {
+                match found.remove(&chunk) {
+                    Some(held) => self.arrived(&mut state, &flight, Key::Chunk(chunk), held),
+                    None => missing.push(chunk),
+                }
+            }
+            for run in runs(missing, self.run_max) {
+                let bytes = self.geometry.len_of(&run);
+                state.flights.add_rest(&flight, run, bytes, names);
+            }
+        }
+        self.pump(&mut state);
+    }
+
+    /// Calls for the flight whose turn it is; `false` if there is none or it has to wait.
+    fn start_call(self: &Arc<Self>, state: &mut State) -> bool {
+        let Some((id, flight)) = state.flights.next(Turn::Call) else {
             return false;
         };
         let (bytes, ahead) = (flight.bytes, flight.ahead);
@@ -109,7 +167,7 @@ impl Hub {
         self.pump(&mut state);
     }
 
-    fn succeeded(&self, state: &mut State, id: FlightId, chunks: Vec<Arc<Held>>) {
+    fn succeeded(self: &Arc<Self>, state: &mut State, id: FlightId, chunks: Vec<Arc<Held>>) {
         let full = state.flights.calling() >= state.limiter.limit();
         // It may have been given up in the moment in which it arrived.
         let Some(flight) = state.flights.remove(id) else {
@@ -129,7 +187,13 @@ impl Hub {
                 self.announce_again(state);
             }
             Cargo::Chunks(_) => {
-                for (key, held) in flight.cargo.keys().zip(chunks) {
+                let keys = flight.cargo.keys();
+                for (key, held) in keys.zip(chunks) {
+                    if let Key::Chunk(chunk) = key
+                        && let Some(name) = flight.keep_under.get(&chunk)
+                    {
+                        look::keep(self, name, chunk, &held);
+                    }
                     self.arrived(state, &flight, key, held);
                 }
             }

@@ -1,6 +1,10 @@
 //! A store in memory that fails, stalls and lies as it is told, and counts what it is asked.
 
 #![allow(dead_code, reason = "not every test uses all of it")]
+#![allow(
+    clippy::panic,
+    reason = "a store that panics is one of those that are tested"
+)]
 
 use bytes::Bytes;
 use flr_fs::source::ByteSource;
@@ -11,17 +15,19 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What a call does.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub(crate) enum Act {
     Serve,
     Fault(Fault),
     /// It never answers.
     Stall,
+    /// It answers once this is true.
+    Gate(Arc<AtomicBool>),
     /// So many bytes too few, or too many.
     Short(usize),
     Long(usize),
@@ -31,21 +37,21 @@ pub enum Act {
 type Plan = dyn Fn(u64, &Range<u64>) -> Act + Send + Sync;
 
 /// The store. Calls are numbered from 0, maps and fetches apart.
-pub struct Fake {
-    pub content: Vec<u8>,
-    pub chunk_len: u32,
-    pub coalesce: u32,
-    pub latency: Duration,
-    pub holes: HashMap<u64, ()>,
-    pub fetch_plan: Box<Plan>,
-    pub map_plan: Box<Plan>,
-    pub cache_name: Option<String>,
-    pub fetches: Mutex<HashMap<u64, u32>>,
-    pub fetch_calls: AtomicU64,
-    pub map_calls: AtomicU64,
-    pub calling: AtomicUsize,
-    pub calling_max: AtomicUsize,
-    pub given_up: AtomicU64,
+pub(crate) struct Fake {
+    pub(crate) content: Vec<u8>,
+    pub(crate) chunk_len: u32,
+    pub(crate) coalesce: u32,
+    pub(crate) latency: Duration,
+    pub(crate) holes: HashMap<u64, ()>,
+    pub(crate) fetch_plan: Box<Plan>,
+    pub(crate) map_plan: Box<Plan>,
+    pub(crate) cache_names: Vec<String>,
+    pub(crate) fetches: Mutex<HashMap<u64, u32>>,
+    pub(crate) fetch_calls: AtomicU64,
+    pub(crate) map_calls: AtomicU64,
+    pub(crate) calling: AtomicUsize,
+    pub(crate) calling_max: AtomicUsize,
+    pub(crate) given_up: AtomicU64,
 }
 
 impl fmt::Debug for Fake {
@@ -55,10 +61,10 @@ impl fmt::Debug for Fake {
 }
 
 /// Numbers by chance, the same for the same seed.
-pub struct Chance(pub u64);
+pub(crate) struct Chance(pub u64);
 
 impl Chance {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -66,14 +72,14 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 }
 
 impl Fake {
     /// `size` bytes by chance, all stored.
-    pub fn new(size: usize, chunk_len: u32) -> Self {
+    pub(crate) fn new(size: usize, chunk_len: u32) -> Self {
         let mut chance = Chance(size as u64);
         let words = std::iter::repeat_with(|| chance.next().to_le_bytes());
         let content = words.take(size.div_ceil(8)).flatten().take(size).collect();
@@ -85,7 +91,7 @@ impl Fake {
             holes: HashMap::new(),
             fetch_plan: Box::new(|_, _| Act::Serve),
             map_plan: Box::new(|_, _| Act::Serve),
-            cache_name: None,
+            cache_names: Vec::new(),
             fetches: Mutex::default(),
             fetch_calls: AtomicU64::new(0),
             map_calls: AtomicU64::new(0),
@@ -96,7 +102,7 @@ impl Fake {
     }
 
     /// Makes these chunks holes, and their bytes zeros.
-    pub fn with_holes(mut self, holes: impl IntoIterator<Item = u64>) -> Self {
+    pub(crate) fn with_holes(mut self, holes: impl IntoIterator<Item = u64>) -> Self {
         for hole in holes {
             let start = (hole * u64::from(self.chunk_len)) as usize;
             let end = (start + self.chunk_len as usize).min(self.content.len());
@@ -106,17 +112,17 @@ impl Fake {
         self
     }
 
-    pub fn chunks(&self) -> u64 {
+    pub(crate) fn chunks(&self) -> u64 {
         (self.content.len() as u64).div_ceil(u64::from(self.chunk_len))
     }
 
     /// The most often that a chunk was fetched.
-    pub fn most_fetched(&self) -> u32 {
+    pub(crate) fn most_fetched(&self) -> u32 {
         let fetches = self.fetches.lock().unwrap();
         fetches.values().copied().max().unwrap_or(0)
     }
 
-    pub fn fetched(&self, chunk: u64) -> u32 {
+    pub(crate) fn fetched(&self, chunk: u64) -> u32 {
         let fetches = self.fetches.lock().unwrap();
         fetches.get(&chunk).copied().unwrap_or(0)
     }
@@ -175,7 +181,7 @@ impl ChunkStore for Fake {
                 Act::Stall => std::future::pending().await,
                 Act::Panic => panic!("the store panics"),
                 Act::Short(_) => return Ok(Vec::new()),
-                Act::Serve | Act::Long(_) => {}
+                Act::Serve | Act::Long(_) | Act::Gate(_) => {}
             }
             let mut runs: Vec<ChunkRun> = Vec::new();
             for chunk in chunks {
@@ -217,6 +223,11 @@ impl ChunkStore for Fake {
                     return Err(fault);
                 }
                 Act::Stall => std::future::pending().await,
+                Act::Gate(open) => {
+                    while !open.load(Ordering::SeqCst) {
+                        tokio::time::sleep(Duration::from_millis(2)).await;
+                    }
+                }
                 Act::Short(by) => bytes.truncate(bytes.len().saturating_sub(by)),
                 Act::Long(by) => bytes.resize(bytes.len() + by, 0),
                 Act::Panic => panic!("the store panics"),
@@ -227,14 +238,12 @@ impl ChunkStore for Fake {
     }
 
     fn cache_names(&self, _chunk: u64) -> BoxFuture<'_, Vec<String>> {
-        Box::pin(std::future::ready(
-            self.cache_name.iter().cloned().collect(),
-        ))
+        Box::pin(std::future::ready(self.cache_names.clone()))
     }
 }
 
 /// Short waits, no readahead: what a call does is then decided by the test alone.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         deadline: Duration::from_secs(20),
         backoff_min: Duration::from_millis(1),
@@ -244,23 +253,23 @@ pub fn settings() -> Settings {
     }
 }
 
-pub fn fault(kind: FaultKind) -> Fault {
+pub(crate) fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, format!("the store says {kind:?}")).with_code("Fake")
 }
 
-pub fn read(source: &dyn ByteSource, offset: u64, len: usize) -> flr_fs::Result<Vec<u8>> {
+pub(crate) fn read(source: &dyn ByteSource, offset: u64, len: usize) -> flr_fs::Result<Vec<u8>> {
     let mut buf = vec![0xaa; len];
     source.read_at(offset, &mut buf).map(|()| buf)
 }
 
 /// The fault that stands behind an error.
-pub fn fault_of(error: &flr_fs::Error) -> Option<&Fault> {
+pub(crate) fn fault_of(error: &flr_fs::Error) -> Option<&Fault> {
     match error {
         flr_fs::Error::Io { source, .. } => source.get_ref()?.downcast_ref(),
         _ => None,
     }
 }
 
-pub fn shared(fake: Fake) -> Arc<Fake> {
+pub(crate) fn shared(fake: Fake) -> Arc<Fake> {
     Arc::new(fake)
 }

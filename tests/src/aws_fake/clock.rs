@@ -13,6 +13,8 @@ pub(crate) struct Clock {
     unix_ms: i64,
     advanced_ms: AtomicI64,
     skew_ms: AtomicI64,
+    /// Where the model's clock stands, if it does not run: milliseconds since the start, or less than 0.
+    frozen_ms: AtomicI64,
 }
 
 impl Clock {
@@ -23,6 +25,7 @@ impl Clock {
             unix_ms: ms(since.expect("a clock after 1970")),
             advanced_ms: AtomicI64::new(0),
             skew_ms: AtomicI64::new(0),
+            frozen_ms: AtomicI64::new(-1),
         }
     }
 
@@ -33,7 +36,17 @@ impl Clock {
 
     /// The model's time, in milliseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
-        self.unix_ms + ms(self.elapsed()) + self.advanced_ms.load(Ordering::Relaxed)
+        let frozen = self.frozen_ms.load(Ordering::Relaxed);
+        let elapsed = match frozen {
+            0.. => frozen,
+            _ => ms(self.elapsed()),
+        };
+        self.unix_ms + elapsed + self.advanced_ms.load(Ordering::Relaxed)
+    }
+
+    /// Stops the model's clock.
+    pub(crate) fn freeze(&self) {
+        self.frozen_ms.store(ms(self.elapsed()), Ordering::Relaxed);
     }
 
     /// The time on the wire, in milliseconds since 1970.

@@ -111,6 +111,8 @@ pub struct Settings {
     pub creations_that_fail: u32,
     /// The next so many attachments never get beyond `attaching`.
     pub attachments_that_hang: u32,
+    /// The next so many deletions of volumes never get beyond `deleting`.
+    pub deletions_that_hang: u32,
     /// The next so many exports fail.
     pub exports_that_fail: u32,
     /// How far every describing call of EC2 is behind.
@@ -153,6 +155,7 @@ impl Default for Settings {
             export_time: Duration::from_millis(50),
             creations_that_fail: 0,
             attachments_that_hang: 0,
+            deletions_that_hang: 0,
             exports_that_fail: 0,
             lag: Duration::ZERO,
             lag_of: BTreeMap::new(),

@@ -123,6 +123,12 @@ impl Fake {
         self.shared.clock.advance(by);
     }
 
+    /// Stops the model's time: from now on it only goes by `advance`, so that a test sees each state
+    /// however slow the machine is. Others advance it by `POST /fake/advance?ms=N`.
+    pub fn freeze(&self) {
+        self.shared.clock.freeze();
+    }
+
     /// Sets the clock wrong that signatures are judged by, in seconds: the `Date` of answers has it, too.
     pub fn set_clock_skew(&self, seconds: i64) {
         self.shared.clock.set_skew(seconds);

@@ -21,6 +21,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+/// Where those outside of the process set the model's time forward. It is no call of any service.
+const ADVANCE: &str = "/fake/advance";
+
 type Rule = dyn FnMut(&Call) -> Option<FakeFault> + Send;
 type Change = dyn FnMut(&Call, &mut Answer) + Send;
 
@@ -78,6 +81,15 @@ impl Shared {
             let mut devices = lock(devices);
             devices.settle(&state, self.clock.now());
         }
+    }
+
+    fn advance(&self, request: &Request) -> Answer {
+        let by = request.query.strip_prefix("ms=");
+        let by = by.and_then(|text| text.parse().ok());
+        let status = if by.is_some() { 200 } else { 400 };
+        self.clock.advance(Duration::from_millis(by.unwrap_or(0)));
+        self.settle();
+        Answer::new(status, "text/plain", Vec::new())
     }
 
     /// Writes the call down. Its number is one more than its place.
@@ -230,6 +242,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await? {
+        if request.path == ADVANCE {
+            let answer = shared.advance(&request);
+            stream.write_all(&answer.head("")).await?;
+            continue;
+        }
         let busy = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         shared.in_flight_max.fetch_max(busy, Ordering::Relaxed);
         let delivery = shared.respond(&request).await;

@@ -18,11 +18,20 @@ fn is_stored(index: u64) -> bool {
     !(3000..9000).contains(&index) && index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61 != 0
 }
 
+/// What is in a block. Listing asks for each, so it must not take long.
+fn written(index: u64) -> Vec<u8> {
+    noise(index, 64)
+}
+
+/// A whole block with this at its beginning.
+fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(BLOCK_LEN, 0);
+    bytes
+}
+
 /// 10 GiB with holes.
 fn blocks() -> Blocks {
-    Blocks::from_fn(10 * 2048, |index| {
-        is_stored(index).then(|| noise(index, BLOCK_LEN))
-    })
+    Blocks::from_fn(10 * 2048, |index| is_stored(index).then(|| written(index)))
 }
 
 fn with_snapshot(blocks: Blocks) -> (Fake, Client) {
@@ -83,7 +92,7 @@ fn every_chunk_is_what_was_written_however_pages_come() {
         for index in [0, 1, 2999, 9001, count - 1] {
             let block = block_on(snapshot.fetch(index..index + 1));
             match is_stored(index) {
-                true => assert!(block.unwrap() == noise(index, BLOCK_LEN), "{index}"),
+                true => assert!(block.unwrap() == padded(written(index)), "{index}"),
                 false => drop(block.unwrap_err()),
             }
         }
@@ -127,7 +136,7 @@ fn tokens_that_expired_are_renewed() {
     for index in 9..30 {
         if is_stored(index) {
             let block = block_on(snapshot.fetch(index..index + 1)).unwrap();
-            assert!(block == noise(index, BLOCK_LEN));
+            assert!(block == padded(written(index)));
         }
     }
     assert_eq!(
@@ -137,6 +146,7 @@ fn tokens_that_expired_are_renewed() {
     );
     check_map(&snapshot, 0, 2048);
     // Now we know it, too, and do not try.
+    let (fake, client) = with_snapshot(blocks());
     fake.state().settings.block_token_life = Duration::from_secs(30);
     let snapshot = open(&client).unwrap();
     fake.clear_requests();
@@ -153,7 +163,7 @@ fn tokens_that_expired_are_renewed() {
         .filter(|index| is_stored(*index))
     {
         let block = block_on(snapshot.fetch(index..index + 1)).unwrap();
-        assert!(block == noise(index, BLOCK_LEN));
+        assert!(block == padded(written(index)));
     }
 }
 
@@ -190,7 +200,7 @@ fn lie(fake: &Fake, lie: impl Fn(&mut Value, &Call) + Send + 'static) {
 #[test]
 fn a_listing_that_lies_is_no_map() {
     type Lie = fn(&mut Value, &Call);
-    let lies: [(&str, Lie); 9] = [
+    let lies: [(&str, Lie); 7] = [
         ("order", |page, _| {
             let blocks = page["Blocks"].as_array_mut().unwrap();
             blocks.swap(0, 1);
@@ -207,14 +217,6 @@ fn a_listing_that_lies_is_no_map() {
             page.as_object_mut().unwrap().remove("Blocks");
             page.as_object_mut().unwrap().remove("NextToken");
         }),
-        ("does not end", |page, call| {
-            page["Blocks"] = json!([]);
-            page["NextToken"] = json!(format!("{:?}", call.number));
-        }),
-        ("circle", |page, _| {
-            page["Blocks"] = json!([]);
-            page["NextToken"] = json!("AAAA");
-        }),
         ("size", |page, _| page["VolumeSize"] = json!(0)),
         ("token", |page, _| {
             page["Blocks"][0]["BlockToken"] = json!("a b")
@@ -223,14 +225,9 @@ fn a_listing_that_lies_is_no_map() {
     ];
     for (why, how) in lies {
         let (fake, client) = with_snapshot(blocks());
-        // Whatever token a page gives, there is a next one.
         fake.state().settings.pages.max = Some(500);
         lie(&fake, how);
-        let fault = open(&client);
-        let fault = match fault {
-            Err(fault) if fault.is("ValidationException.INVALID_PAGE_TOKEN") => continue,
-            other => other.map(|_| why).unwrap_err(),
-        };
+        let fault = open(&client).map(|_| why).unwrap_err();
         assert!(fault.message.contains(why), "{why}: {fault}");
     }
 }
@@ -282,10 +279,10 @@ fn a_snapshot_that_changes_its_size_or_blocks_is_refused() {
     let (fake, client) = with_snapshot(blocks());
     let snapshot = open(&client).unwrap();
     lie(&fake, |page, _| page["VolumeSize"] = json!(11));
-    let fault = block_on(snapshot.map(15_000..15_001)).unwrap_err();
+    let fault = block_on(snapshot.map(19_000..19_001)).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Refused);
     fake.clear_change();
-    check_map(&snapshot, 15_000, 15_001);
+    check_map(&snapshot, 19_000, 19_001);
     // Tokens are renewed, and the block is not in the list any more.
     fake.advance(Duration::from_secs(8 * 24 * 3600));
     lie(&fake, |page, _| {
@@ -299,11 +296,7 @@ fn a_snapshot_that_changes_its_size_or_blocks_is_refused() {
 #[test]
 fn a_later_snapshot_shares_what_has_not_changed() {
     let (fake, client) = with_snapshot(Blocks::from_fn(0, |_| None));
-    let changes = [
-        (5, Some(noise(99, BLOCK_LEN))),
-        (7, None),
-        (3500, Some(noise(98, BLOCK_LEN))),
-    ];
+    let changes = [(5, Some(written(99))), (7, None), (3500, Some(written(98)))];
     let mut older = Snapshot::new(OLDER, blocks());
     let mut newer = Snapshot::new(ID, blocks().changed(BTreeMap::from(changes)));
     older.volume_id = "vol-1".to_owned();

@@ -141,10 +141,11 @@ fn what_moto_does_not_know_is_no_snapshot() {
     assert!(fault.is("InvalidVolume.NotFound"));
 }
 
-/// moto checks signatures of EC2 with code that is not ours, once it has been told who there is.
+/// moto checks signatures of EC2 with code that is not ours, once it has been told who there is: in three
+/// calls, beside the one that finds out whether it is up.
 #[test]
 fn signatures_are_those_of_somebody_elses_verifier() {
-    let Some(moto) = servers::moto_with(&[("INITIAL_NO_AUTH_ACTION_COUNT", "3")]) else {
+    let Some(moto) = servers::moto_with(&[("INITIAL_NO_AUTH_ACTION_COUNT", "4")]) else {
         return;
     };
     let script = r#"

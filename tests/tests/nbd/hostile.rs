@@ -386,6 +386,9 @@ fn answers_without_end() {
     });
 }
 
+/// Lengths and states.
+type Extents = &'static [(u32, u32)];
+
 /// What a map of the export comes to.
 fn map(answer: impl FnMut(Asked) -> Vec<u8> + Send + 'static) -> Result<u64, String> {
     let server = Ill::answering(answer);
@@ -398,7 +401,7 @@ fn map(answer: impl FnMut(Asked) -> Vec<u8> + Send + 'static) -> Result<u64, Str
 #[test]
 fn bad_maps() {
     const WHOLE: u32 = 1 << 20;
-    let cases: [(&str, &'static [(u32, u32)], u32, &str); 5] = [
+    let cases: [(&str, Extents, u32, &str); 5] = [
         ("another map", &[(WHOLE, 0)], CONTEXT + 1, "number"),
         ("no extents", &[], CONTEXT, "bytes"),
         ("an extent of nothing", &[(0, 3)], CONTEXT, "no bytes"),

@@ -260,28 +260,51 @@ fn several_connections_where_the_server_can() {
         return;
     }
     let dir = TempDir::new().unwrap();
+    let content = pattern(20 << 20);
     let log = dir.path().join("log");
     let logfile = format!("logfile={}", text(&log));
-    for (more, expected) in [(&[][..], 4), (&["multi-conn-mode=disable"], 1)] {
+    for (more, most) in [(&[][..], 4), (&["multi-conn-mode=disable"], 1)] {
         let words = [
             "--filter=log",
             "--filter=multi-conn",
             "--filter=delay",
             "pattern",
-            "40M",
+            "20M",
         ];
         let delay = [logfile.as_str(), "delay-read=50ms"];
         let server = Server::nbdkit(&dir, &[&words[..], &delay, more].concat());
         let store = open(&server.uri(""));
-        same(&read_all(&store, 1).unwrap(), &pattern(40 << 20));
+        // One more is opened whenever all have much to do.
+        for _ in 0..4 {
+            same(&read_all(&store, 1).unwrap(), &content);
+        }
         let lines = std::fs::read_to_string(&log).unwrap();
         let connected = lines
             .lines()
             .filter(|line| line.contains(" Connect "))
             .count();
         assert!(lines.contains("Read"), "{lines}");
-        assert_eq!(connected, expected, "{lines}");
+        assert_eq!(connected, most, "{lines}");
     }
+}
+
+#[test]
+fn a_server_that_lets_in_few_keeps_nobody_waiting() {
+    if !require(&["qemu-nbd"]) {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("image");
+    std::fs::write(&file, pattern(40 << 20)).unwrap();
+    // It says that there may be several connections, and does not answer the third.
+    let server = Server::qemu(&dir, &["--shared=2", "--format=raw", text(&file)]);
+    let store = open(&server.uri(""));
+    let start = Instant::now();
+    let expected = pattern(40 << 20);
+    for _ in 0..3 {
+        same(&read_all(&store, 1).unwrap(), &expected);
+    }
+    assert!(start.elapsed() < options().timeout);
 }
 
 #[test]

@@ -66,7 +66,8 @@ fn direct(
     point: &PointInfo,
     how: &OpenHow,
 ) -> Result<OpenedPoint> {
-    let meter = how.max_cost.map(Meter::new).map(Arc::new);
+    let max_cost = how.max_cost.filter(|_| !how.yes);
+    let meter = max_cost.map(Meter::new).map(Arc::new);
     let open = |id: &str| {
         let (client, id) = (client.clone(), id.to_owned());
         let options = SnapshotOptions {

@@ -14,7 +14,8 @@ impl Noise {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
+        let bound = u64::try_from(bound).unwrap();
+        usize::try_from(self.next().checked_rem(bound).unwrap()).unwrap()
     }
 
     fn byte(&mut self) -> u8 {
@@ -139,7 +140,7 @@ fn feed(noise: &mut Noise, stream: &[u8]) -> bool {
     let (mut decoder, mut found) = (decoder(), Vec::new());
     let mut rest = stream;
     while !rest.is_empty() {
-        let (now, later) = rest.split_at(noise.below(rest.len().min(500)) + 1);
+        let (now, later) = rest.split_at(noise.below(rest.len().min(500)).saturating_add(1));
         rest = later;
         if decoder.feed(now, &mut found).is_err() {
             check(&found);

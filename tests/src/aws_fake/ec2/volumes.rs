@@ -299,7 +299,11 @@ pub(super) fn delete(context: &Context<'_>, params: &Params<'_>) -> Result {
             return Err(bad("IncorrectState", message));
         }
     }
-    let gone = context.now + ms(state.settings.delete_time);
+    let mut gone = context.now + ms(state.settings.delete_time);
+    if state.settings.deletions_that_hang > 0 {
+        state.settings.deletions_that_hang -= 1;
+        gone = i64::MAX;
+    }
     let volumes = &mut state.change(context.now).volumes;
     volumes.get_mut(id).expect("it is there").gone = Some(gone);
     Ok(done(context))
