@@ -86,6 +86,10 @@ impl Lightsail {
         let window = settings.consistency_window;
         let cloud = Arc::new(LightsailCloud::new(self.client.clone(), window));
         let look_gap = settings.look_gap;
+        let limit = match &self.settings {
+            Some(settings) => settings.ready_limit,
+            None => EXPORT_LIMIT,
+        };
         let engine = held::engine_with(Arc::<LightsailCloud>::clone(&cloud), how, settings)?;
         let info = &point.info;
         let purpose = how.reason.clone();
@@ -96,7 +100,7 @@ impl Lightsail {
             client: &self.client,
             interrupt: how.interrupt.as_deref(),
             look_gap,
-            limit: EXPORT_LIMIT,
+            limit,
         };
         let exported = block_on(exporting.run(&mut session, point));
         let opened = exported.and_then(|exported| self.open_disks(info, how, exported));
