@@ -93,7 +93,8 @@ impl Exit {
         }
     }
 
-    fn of_fs(error: &flr_fs::Error) -> Self {
+    /// The code for an error of a reader.
+    pub(crate) fn of_fs(error: &flr_fs::Error) -> Self {
         use flr_fs::Request;
         match error {
             flr_fs::Error::Io { source, .. } => {

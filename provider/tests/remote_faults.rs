@@ -4,7 +4,6 @@
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "tests compute with numbers of their own, and fail by a panic"
 )]
@@ -138,26 +137,23 @@ fn who_leaves_does_not_end_the_flight_of_others() {
     let mut fake = Fake::new(8 * CHUNK as usize, CHUNK);
     let open = Arc::new(AtomicBool::new(false));
     let gate = Arc::clone(&open);
-    fake.fetch_plan = Box::new(move |_, _| match gate.load(Ordering::SeqCst) {
-        false => Act::Fault(fault(FaultKind::Unknown)),
-        true => Act::Serve,
-    });
+    fake.fetch_plan = Box::new(move |_, _| Act::Gate(Arc::clone(&gate)));
     let fake = shared(fake);
-    let source = chunked(&fake, &settings());
-    let short = chunked(
-        &fake,
-        &Settings {
-            deadline: Duration::from_millis(100),
-            ..settings()
-        },
-    );
-    assert!(read(&*short, 0, 10).is_err());
+    let settings = Settings {
+        deadline: Duration::from_millis(800),
+        ..settings()
+    };
+    let source = chunked(&fake, &settings);
     thread::scope(|scope| {
-        let reader = scope.spawn(|| read(&*source, 0, 10).unwrap());
-        until(|| source.stats().retries > 3);
+        let started = Instant::now();
+        let first = scope.spawn(|| read(&*source, 0, 10));
+        until(|| started.elapsed() > Duration::from_millis(500));
+        let second = scope.spawn(|| read(&*source, 7, 10));
+        assert!(first.join().unwrap().is_err());
         open.store(true, Ordering::SeqCst);
-        assert_eq!(reader.join().unwrap(), fake.content[..10]);
+        assert_eq!(second.join().unwrap().unwrap(), fake.content[7..17]);
     });
+    assert_eq!(fake.fetch_calls.load(Ordering::SeqCst), 1);
 }
 
 #[test]

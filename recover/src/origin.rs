@@ -9,7 +9,7 @@ use flr_provider::aws::lightsail::Lightsail;
 use flr_provider::aws::{AwsCatalog, ClientSettings};
 use flr_provider::config::{SourceType, Values};
 use flr_provider::http::{Authorization, HttpOptions, HttpStore};
-use flr_provider::nbd::{NbdOptions, NbdStore};
+use flr_provider::nbd::{NbdOptions, NbdStore, export_uri};
 use flr_provider::object::{ObjectCredentials, ObjectOptions, ObjectStoreImage};
 use flr_provider::point::{Catalog, Disk};
 use flr_provider::remote::{self, ChunkStore, Chunked};
@@ -250,7 +250,10 @@ fn by_source(source: &NamedSource, name: &str, settings: &Settings) -> Result<Or
         SourceType::Ecs => provided(Provider::Ecs, name, &settings),
         SourceType::Ontap => provided(Provider::Ontap, name, &settings),
         SourceType::Https => image(&beneath(values.url()), &settings),
-        SourceType::Nbd => export(&beneath(values.url()), &settings),
+        SourceType::Nbd => match values.url() {
+            Some(server) => export(&export_uri(server, name)?, &settings),
+            None => provided(Provider::Nbd, name, &settings),
+        },
         SourceType::S3 => bucket(&format!("s3://{}", beneath(values.bucket())), &settings),
         SourceType::File => Ok(Origin::File {
             path: values

@@ -8,7 +8,7 @@ use crate::output::{Outcome, fields};
 use flr_provider::config::{
     Config, Key, Origin, Setting, Source, Value, access_word, duration_text,
 };
-use flr_recover::shown::for_terminal;
+use flr_recover::shown::is_hidden;
 use serde_json::{Map, Value as Json, json};
 
 /// Runs `config`.
@@ -82,7 +82,20 @@ fn line(
         true => format!("{text:<40}  # {}", setting.origin),
         false => text,
     };
-    ctx.out.line(&for_terminal(text.as_bytes()))
+    ctx.out.line(&disarmed(&text))
+}
+
+/// The text with TOML's escapes for what a terminal would act on. Such characters stand in quotes, and
+/// in the names of files behind a `#`.
+fn disarmed(text: &str) -> String {
+    let mut shown = String::new();
+    for char in text.chars() {
+        match is_hidden(char) {
+            true => shown.push_str(&format!("\\U{:08X}", u32::from(char))),
+            false => shown.push(char),
+        }
+    }
+    shown
 }
 
 /// Where something is said, for programs.

@@ -97,7 +97,7 @@ fn list(ctx: &mut Context<'_>) -> Outcome {
     }
     if rows.len() > 1 {
         // No column of numbers.
-        table::print(ctx, &rows, rows.len())?;
+        table::print(ctx, &rows, usize::MAX)?;
     }
     Ok(Exit::Done)
 }

@@ -125,13 +125,14 @@ pub(crate) fn describe(error: &Error, what: &str) -> Failure {
     let mut failure = Failure::new(Exit::of(error), message);
     if let Error::Fs(error) = error {
         failure.code = error.fault().map(|fault| fault.code.to_string());
+        failure.hint = read_hint(failure.exit).map(str::to_owned);
     }
     failure
 }
 
 pub(crate) fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) -> Option<String> {
     let (flr_fs::Error::Unsupported(fault) | flr_fs::Error::Corrupt(fault)) = error else {
-        return None;
+        return read_hint(Exit::of_fs(error)).map(str::to_owned);
     };
     let object = Address {
         locator: Locator::None,
@@ -149,6 +150,16 @@ pub(crate) fn hint_for(error: &flr_fs::Error, address: &Address, point: &Point) 
         }
         None => volumes,
     })
+}
+
+/// What to try next about bytes that did not come over a network.
+const fn read_hint(exit: Exit) -> Option<&'static str> {
+    match exit {
+        Exit::Temporary => Some("try again; -v tells about the calls that failed"),
+        Exit::Cost => Some("a higher --max-cost, or --yes; flr cost tells what it would take"),
+        Exit::Denied => Some("flr doctor tells what the credentials may do"),
+        _ => None,
+    }
 }
 
 /// What to try next about a fault that there is an option for.

@@ -10,16 +10,20 @@
     reason = "a test may fail, and writes the files it needs"
 )]
 
+mod clone;
+mod config;
 mod copy;
 mod interrupt;
 mod json;
 mod mount;
 mod owners;
 mod place;
+mod policy;
 #[path = "../shared/recorded.rs"]
 mod recorded;
 mod schema;
 mod session;
+mod source;
 mod streams;
 mod terminal;
 mod transcript;

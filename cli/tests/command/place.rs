@@ -73,10 +73,12 @@ impl Place {
         command.env("PATH", format!("{}:{path}", bin.display()));
         command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
         command.env("XDG_STATE_HOME", self.path("state"));
+        command.env("XDG_CONFIG_HOME", self.path("config"));
         command.env_remove("NO_COLOR").env_remove("RUST_LOG");
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AWS_") {
-                command.env_remove(name);
+            let set = name.to_string_lossy();
+            if set.starts_with("AWS_") || set.starts_with("FLR_") {
+                command.env_remove(&name);
             }
         }
         command.env("AWS_CONFIG_FILE", self.path("no-config"));

@@ -69,6 +69,11 @@ fn sessions() {
 }
 
 #[test]
+fn config() {
+    check("config");
+}
+
+#[test]
 fn usage() {
     check("usage");
 }

@@ -95,6 +95,17 @@ impl NewSource {
     /// # Errors
     /// There is a source of this name, one that is needed lacks a key, or the file cannot be written.
     pub fn add(self, env: Env<'_>, is_source_name: fn(&str) -> bool) -> Result<PathBuf> {
+        if let Some(key) = self
+            .kind
+            .needs()
+            .filter(|key| !self.values.contains_key(key))
+        {
+            let what = format!("a source of type {} needs {}", self.kind.name(), key.name());
+            return Err(usage(
+                what,
+                format!("{} is {}", key.name(), key.form().expected()),
+            ));
+        }
         let table = self.table()?;
         let own = Own::open(env)?;
         let config = own.config(&own.text, env, is_source_name)?;

@@ -105,7 +105,7 @@ impl Form {
     pub const fn expected(self) -> &'static str {
         match self {
             Self::Text => "text",
-            Self::Url => "a URL",
+            Self::Url => "a URL such as https://host/path",
             Self::Path => "an absolute path",
             Self::Access => "auto, direct or clone",
             Self::Duration => "a length of time such as \"90s\", \"15m\", \"2h\" or \"3d\"",
@@ -135,7 +135,7 @@ pub enum Key {
     Svm,
     /// Client certificate and its key, in one PEM file.
     ClientCert,
-    /// User.
+    /// User. Without one the password of an HTTP server is a bearer token.
     Username,
     /// Command of a shell that prints the password.
     PasswordCommand,
@@ -193,6 +193,7 @@ const SERVERS: &[SourceType] = &[
     SourceType::S3,
 ];
 const ONTAP: &[SourceType] = &[SourceType::Ontap];
+const PASSWORDS: &[SourceType] = &[SourceType::Ontap, SourceType::Https];
 
 const fn of_source(name: &'static str, form: Form, types: &'static [SourceType]) -> Spec {
     Spec {
@@ -266,10 +267,10 @@ impl Key {
             Self::Path => of_source("path", Form::Path, &[File]),
             Self::Svm => of_source("svm", Form::Text, ONTAP),
             Self::ClientCert => of_source("client_cert", Form::Path, ONTAP),
-            Self::Username => of_source("username", Form::Text, ONTAP),
-            Self::PasswordCommand => of_source("password_command", Form::Text, ONTAP),
-            Self::PasswordFile => of_source("password_file", Form::Path, ONTAP),
-            Self::PasswordCredential => of_source("password_credential", Form::Text, ONTAP),
+            Self::Username => of_source("username", Form::Text, PASSWORDS),
+            Self::PasswordCommand => of_source("password_command", Form::Text, PASSWORDS),
+            Self::PasswordFile => of_source("password_file", Form::Path, PASSWORDS),
+            Self::PasswordCredential => of_source("password_credential", Form::Text, PASSWORDS),
             Self::Access => {
                 let option = Some("--access");
                 of_all("access", Form::Access, SNAPSHOTS, "FLR_ACCESS", option)

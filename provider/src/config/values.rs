@@ -107,7 +107,7 @@ impl Values {
         self.path_of(Key::ClientCert)
     }
 
-    /// User.
+    /// User. Without one the password of an HTTP server is a bearer token.
     #[must_use]
     pub fn username(&self) -> Option<&str> {
         self.text(Key::Username)

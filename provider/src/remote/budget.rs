@@ -1,6 +1,7 @@
 //! The bytes of chunks in memory, counted wherever they are: kept, being fetched, being handed over.
 
 use bytes::Bytes;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -92,10 +93,16 @@ impl Drop for Reservation {
 }
 
 /// The bytes of a chunk.
-#[derive(Debug)]
 pub(super) struct Held {
     bytes: Bytes,
     _reservation: Reservation,
+}
+
+impl fmt::Debug for Held {
+    /// Without the bytes: they are the user's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} bytes)", self.bytes.len())
+    }
 }
 
 impl Held {

@@ -10,12 +10,12 @@ use flr_fs::source::{
     ByteSource, Location, ReadRequest, Segment, SegmentKind, check_nonempty, check_range,
 };
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// A remote store as a byte source. For threads only: a future that reads blocks its runtime.
-#[derive(Debug)]
 pub struct Chunked {
     hub: Arc<Hub>,
 }
@@ -39,6 +39,21 @@ impl Chunked {
     /// its calls. Does not block. Dropping the source ends its calls as well.
     pub fn cancel(&self) {
         self.hub.cancel();
+    }
+
+    /// What it has cost, for the log.
+    fn log(&self) {
+        let stats = self.stats();
+        tracing::info!(
+            store = self.hub.store.name(),
+            maps = stats.map_calls,
+            fetches = stats.fetch_calls,
+            bytes = stats.fetched_bytes,
+            disk_hits = stats.disk_hits,
+            retries = stats.retries,
+            throttles = stats.throttles,
+            "read"
+        );
     }
 
     fn check(&self) -> flr_fs::Result<()> {
@@ -78,8 +93,15 @@ impl Chunked {
     }
 }
 
+impl fmt::Debug for Chunked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunked({})", self.hub.store.name())
+    }
+}
+
 impl Drop for Chunked {
     fn drop(&mut self) {
+        self.log();
         self.hub.cancel();
     }
 }

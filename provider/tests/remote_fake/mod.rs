@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(crate) enum Act {
     Fault(Fault),
     /// It never answers.
     Stall,
+    /// It answers once this is true.
+    Gate(Arc<AtomicBool>),
     /// So many bytes too few, or too many.
     Short(usize),
     Long(usize),
@@ -179,7 +181,7 @@ impl ChunkStore for Fake {
                 Act::Stall => std::future::pending().await,
                 Act::Panic => panic!("the store panics"),
                 Act::Short(_) => return Ok(Vec::new()),
-                Act::Serve | Act::Long(_) => {}
+                Act::Serve | Act::Long(_) | Act::Gate(_) => {}
             }
             let mut runs: Vec<ChunkRun> = Vec::new();
             for chunk in chunks {
@@ -221,6 +223,11 @@ impl ChunkStore for Fake {
                     return Err(fault);
                 }
                 Act::Stall => std::future::pending().await,
+                Act::Gate(open) => {
+                    while !open.load(Ordering::SeqCst) {
+                        tokio::time::sleep(Duration::from_millis(2)).await;
+                    }
+                }
                 Act::Short(by) => bytes.truncate(bytes.len().saturating_sub(by)),
                 Act::Long(by) => bytes.resize(bytes.len() + by, 0),
                 Act::Panic => panic!("the store panics"),

@@ -1,9 +1,10 @@
 //! As whom: each source of credentials, in a process of its own with an environment of its own.
 
+use flr_provider::FaultKind;
 use flr_provider::aws::fault::hint;
 use flr_provider::aws::{Client, ClientSettings};
 use flr_provider::remote::block_on;
-use flr_tests::aws_fake::{ACCOUNT, Config, Fake, OTHER_ACCOUNT};
+use flr_tests::aws_fake::{ACCOUNT, Call, Config, Fake, FakeFault, OTHER_ACCOUNT};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +52,14 @@ fn child() {
             return;
         }
     };
-    let answer = match block_on(client.account()) {
+    let mut answer = block_on(client.account());
+    if answer
+        .as_ref()
+        .is_err_and(|fault| fault.kind == FaultKind::Expired)
+    {
+        answer = block_on(client.account());
+    }
+    let answer = match answer {
         Ok(account) => account,
         Err(fault) => format!(
             "{:?} {fault} | {}",
@@ -161,6 +169,24 @@ fn of_the_machine_with_its_region() {
         place.says(&[("AWS_REGION", "eu-west-1")]),
         format!("eu-west-1 {ACCOUNT}")
     );
+}
+
+#[test]
+fn what_has_expired_is_asked_for_again() {
+    let place = place();
+    let mut fault = Some(FakeFault::ExpiredToken);
+    place
+        .fake
+        .set_rule(move |call: &Call| match call.operation.as_str() {
+            "GetCallerIdentity" => fault.take(),
+            _ => None,
+        });
+    assert_eq!(place.says(&[]), format!("us-east-1 {ACCOUNT}"));
+    let calls = place.fake.requests();
+    let asked = calls
+        .iter()
+        .filter(|call| call.operation.ends_with("/flr-tester"));
+    assert_eq!(asked.count(), 2, "{calls:?}");
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn lie(fake: &Fake, lie: impl Fn(&mut Value, &Call) + Send + 'static) {
 #[test]
 fn a_listing_that_lies_is_no_map() {
     type Lie = fn(&mut Value, &Call);
-    let lies: [(&str, Lie); 9] = [
+    let lies: [(&str, Lie); 7] = [
         ("order", |page, _| {
             let blocks = page["Blocks"].as_array_mut().unwrap();
             blocks.swap(0, 1);
@@ -217,14 +217,6 @@ fn a_listing_that_lies_is_no_map() {
             page.as_object_mut().unwrap().remove("Blocks");
             page.as_object_mut().unwrap().remove("NextToken");
         }),
-        ("does not end", |page, call| {
-            page["Blocks"] = json!([]);
-            page["NextToken"] = json!(format!("{:?}", call.number));
-        }),
-        ("circle", |page, _| {
-            page["Blocks"] = json!([]);
-            page["NextToken"] = json!("AAAA");
-        }),
         ("size", |page, _| page["VolumeSize"] = json!(0)),
         ("token", |page, _| {
             page["Blocks"][0]["BlockToken"] = json!("a b")
@@ -233,14 +225,9 @@ fn a_listing_that_lies_is_no_map() {
     ];
     for (why, how) in lies {
         let (fake, client) = with_snapshot(blocks());
-        // Whatever token a page gives, there is a next one.
         fake.state().settings.pages.max = Some(500);
         lie(&fake, how);
-        let fault = open(&client);
-        let fault = match fault {
-            Err(fault) if fault.is("ValidationException.INVALID_PAGE_TOKEN") => continue,
-            other => other.map(|_| why).unwrap_err(),
-        };
+        let fault = open(&client).map(|_| why).unwrap_err();
         assert!(fault.message.contains(why), "{why}: {fault}");
     }
 }
