@@ -244,9 +244,18 @@ pub(crate) fn error_fields(address: &str, failure: &Failure) -> Map<String, Valu
 pub(crate) fn exit_error_line(failure: &Failure) -> String {
     let value = json!({
         "code": failure.exit.code(), "fault": failure.code, "message": failure.message,
-        "hint": failure.hint, "session": Value::Null, "resources": failure.resources,
+        "hint": failure.hint, "session": session_of(failure), "resources": failure.resources,
     });
     json_line("exit_error", &fields(value))
+}
+
+/// The session of what may remain, if it is one.
+fn session_of(failure: &Failure) -> Value {
+    let mut sessions = failure.resources.iter().map(|one| one.get("session"));
+    match sessions.next() {
+        Some(Some(first)) if sessions.all(|other| other == Some(first)) => first.clone(),
+        _ => Value::Null,
+    }
 }
 
 /// Tells a failure before there is an [`Output`].

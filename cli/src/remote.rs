@@ -182,7 +182,13 @@ impl Remote {
 
 /// A failure of a provider in words. `what` was asked for.
 pub(crate) fn failure_of(what: &str, error: &Error) -> Failure {
-    let mut failure = Failure::new(Exit::of_provider(error), format!("{what}: {error}"));
+    let text = error.to_string();
+    let text = match text.strip_prefix(what) {
+        // It names the object itself.
+        Some(rest) if rest.starts_with([' ', ':']) => text,
+        _ => format!("{what}: {text}"),
+    };
+    let mut failure = Failure::new(Exit::of_provider(error), text);
     failure.hint = error.hint().map(std::borrow::Cow::into_owned);
     if let Error::Leftover { cleanup, .. } = error {
         failure.resources = gc::resources(cleanup);

@@ -205,7 +205,11 @@ fn named<'a>(points: &'a [PointInfo], name: &str) -> Result<Choice<'a>, NoPoint>
         return Err(no_point(format!("there is no point {name}{near}")));
     };
     let others = found.len().saturating_sub(1);
-    let note = (others > 0).then(|| format!("{others} older points are called {name} as well"));
+    let note = match others {
+        0 => None,
+        1 => Some(format!("an older point is called {name} as well")),
+        others => Some(format!("{others} older points are called {name} as well")),
+    };
     Ok(Choice {
         point,
         notes: note.into_iter().collect(),

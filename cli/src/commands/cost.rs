@@ -50,11 +50,14 @@ fn estimate(
     let told = |error| failure_of(&address.to_string(), &error);
     let points = catalog.points(&object).map_err(told)?;
     let (point, notes) = opener.chosen(address, &points)?;
-    for note in &notes {
-        ctx.out.note(note);
-    }
     let how = opener.how(address)?;
     let direct = point.access == Access::Direct && how.access != AccessMode::Clone;
+    // Whoever opens it to look for files says the same.
+    if !direct || address.locator == Locator::None {
+        for note in &notes {
+            ctx.out.note(note);
+        }
+    }
     let bytes = match direct {
         true => files(ctx, opener, address)?,
         false => 0,

@@ -112,6 +112,7 @@ fn sessions() -> Verdict {
     let left = journal.map_or(Ok(0), |journal| journal.left_count());
     match left {
         Ok(0) => Verdict::Good("nothing was left behind".to_owned()),
+        Ok(1) => Verdict::Bad("a session was left behind: flr gc".to_owned()),
         Ok(left) => Verdict::Bad(format!("{left} sessions were left behind: flr gc")),
         Err(stop) => Verdict::Bad(words(&stop)),
     }

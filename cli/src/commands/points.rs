@@ -71,6 +71,7 @@ fn points_of(opener: &Opener<'_>, address: &Address) -> Result<Vec<PointInfo>, F
         Origin::Catalog { catalog, object } => {
             (catalog.points(&object)).map_err(|error| failure_of(&address.to_string(), &error))
         }
+        Origin::File { path, .. } if !path.exists() => Err(Opener::no_file(&path, address)),
         Origin::File { .. } | Origin::Disk(_) => {
             let what = format!("{address}: it has no points in time, only its present state");
             let hint = format!("flr volumes {}", quoted(&address.to_string()));

@@ -193,8 +193,21 @@ impl<'a> Opener<'a> {
 }
 
 fn bad_address(text: &OsStr, error: &flr_recover::address::AddressError) -> Failure {
-    let shown = quoted(&for_terminal(text.as_bytes()));
+    let shown = quoted(&without_password(&for_terminal(text.as_bytes())));
     Failure::new(Exit::Usage, format!("{shown}: {error}")).hint(error.hint())
+}
+
+/// What was typed, without the password that a URL must not have.
+fn without_password(text: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let (user, host) = authority.rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{user}:…@{host}{path}"))
+    };
+    hidden().unwrap_or_else(|| text.to_owned())
 }
 
 fn usage(message: impl Into<String>) -> Failure {

@@ -7,9 +7,9 @@ use crate::output::{Failure, Output};
 use crate::remote::failure_of;
 use crate::when;
 use flr_fs::{ByteSource, Volume};
-use flr_provider::point::{Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
+use flr_provider::point::{Access, Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
 use flr_recover::Point;
-use flr_recover::address::{Address, Locator, Object, PointSpec};
+use flr_recover::address::{Address, Locator, Object};
 use flr_recover::choose::{Choice, NoPoint, choose};
 use flr_recover::origin::{self, Origin};
 use std::path::{Path, PathBuf};
@@ -113,12 +113,16 @@ impl Opener<'_> {
     ) -> Result<(&'p PointInfo, Vec<String>), Failure> {
         let zone = self.remote.zone();
         let spec = address.point.as_ref();
+        if let ([only], None) = (points, spec)
+            && !only.is_complete()
+        {
+            return Err(unfinished(address, only));
+        }
         let choice = choose(points, spec, zone, jiff::Timestamp::now())
             .map_err(|error| self.no_point(address, &error))?;
         let Choice { point, mut notes } = choice;
         // A snapshot that was named by its id was not chosen.
-        let named = matches!(spec, Some(PointSpec::Name(_))) || points.len() == 1;
-        if !named || spec.is_some_and(|spec| !matches!(spec, PointSpec::Name(_))) {
+        if !without_locator(address).to_string().contains(&point.id) {
             notes.insert(0, format!("reading {}", told(point, zone)));
         }
         Ok((point, notes))
@@ -167,6 +171,14 @@ impl Opener<'_> {
         })
     }
 
+    /// What is said of a file that is not there.
+    pub(crate) fn no_file(path: &Path, address: &Address) -> Failure {
+        let error = flr_provider::Error::NotFound {
+            path: path.to_owned(),
+        };
+        explain_file(&error, path, Some(address))
+    }
+
     fn file(&self, path: &Path, raw: bool, address: Option<&Address>) -> Result<Volume, Failure> {
         let options = flr_provider::OpenOptions {
             live: self.global.live,
@@ -179,6 +191,26 @@ impl Opener<'_> {
             ..Volume::disk(source)
         })
     }
+}
+
+/// Why the only point that there is cannot be read, or not yet.
+fn unfinished(address: &Address, point: &PointInfo) -> Failure {
+    let object = without_locator(address);
+    let why = match &point.access {
+        Access::None(why) => why.clone(),
+        Access::Direct | Access::Clone => format!("its state is {}", point.state),
+    };
+    let exit = match point.state.as_str() {
+        "pending" => Exit::Temporary,
+        _ => Exit::Unsupported,
+    };
+    let what = format!("{} cannot be read: {why}", point.id);
+    let what = match object.to_string() == point.id {
+        true => what,
+        false => format!("{object}: {what}"),
+    };
+    let list = format!("flr points {}", quoted(&object.to_string()));
+    Failure::new(exit, what).hint(list)
 }
 
 /// A failure of a provider, with the object that was asked for.

@@ -186,8 +186,10 @@ pub(super) fn explain_file(
             let near = nearest_files(path);
             let mistaken = address.and_then(|address| address.object.mistaken_prefix());
             let without_point = address.and_then(without_point);
+            let image = address.and_then(image_of_aws);
             failure.hint = match (near.as_slice(), mistaken) {
                 _ if without_point.is_some() => without_point,
+                ([], _) if image.is_some() => image,
                 ([], None) => {
                     let dir = quoted(&for_terminal(existing(path).as_os_str().as_bytes()));
                     Some(format!("look for it: ls {dir}"))
@@ -201,6 +203,16 @@ pub(super) fn explain_file(
         error => failure.hint = error.hint().map(Cow::into_owned),
     }
     failure
+}
+
+/// What to say of `ami-0123456789abcdef0`, which is no file and has no form of its own among addresses.
+fn image_of_aws(address: &Address) -> Option<String> {
+    let Object::Local(name) = &address.object else {
+        return None;
+    };
+    let digits = name.to_str()?.strip_prefix("ami-")?;
+    let is_id = digits.len() >= 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| format!("an image of AWS is written aws:ami-{digits}"))
 }
 
 /// What to say of `disk.img@yesterday:/etc`, if there is a `disk.img`.

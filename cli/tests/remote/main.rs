@@ -11,11 +11,15 @@
     reason = "a test may fail, and writes the files it needs"
 )]
 
-mod stage;
+mod clones;
+mod money;
 mod points;
 mod reading;
-mod clones;
 #[path = "../shared/recorded.rs"]
 mod recorded;
 #[path = "../command/schema.rs"]
 mod schema;
+mod secrets;
+mod servers;
+mod stage;
+mod stalled;

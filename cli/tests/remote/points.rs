@@ -12,7 +12,10 @@ pub(crate) fn transcript(name: &str, stage: &Stage) {
     recorded::check(name, |line| {
         let said = stage.shell(line);
         let port = stage.fake.url();
-        let named = |text: String| text.replace(stage.name(), "PLACE").replace(&port, "ENDPOINT");
+        let named = |text: String| {
+            text.replace(stage.name(), "PLACE")
+                .replace(&port, "ENDPOINT")
+        };
         (named(said.out), named(said.err), said.code)
     });
 }
@@ -24,7 +27,11 @@ fn tags(pairs: &[(&str, &str)]) -> Tags {
 
 /// A server of two volumes with several points, an image, and namesakes.
 fn server(state: &mut State) {
-    let (instance, root, data) = ("i-0aaaaaaaaaaaaaaa1", "vol-0aaaaaaaaaaaaaa01", "vol-0aaaaaaaaaaaaaa02");
+    let (instance, root, data) = (
+        "i-0aaaaaaaaaaaaaaa1",
+        "vol-0aaaaaaaaaaaaaa01",
+        "vol-0aaaaaaaaaaaaaa02",
+    );
     let mut web = Instance::new(instance);
     web.tags = tags(&[("Name", "web-1")]);
     web.root_device = "/dev/xvda".to_owned();
@@ -40,7 +47,12 @@ fn server(state: &mut State) {
         ("snap-0aaaaaaaaaaaaa101", data, NOON - 48 * HOUR, "nightly"),
         ("snap-0aaaaaaaaaaaaa102", root, NOON - 48 * HOUR, "nightly"),
         ("snap-0aaaaaaaaaaaaa103", data, NOON - 24 * HOUR, "nightly"),
-        ("snap-0aaaaaaaaaaaaa104", root, NOON - 24 * HOUR + 240_000, "nightly"),
+        (
+            "snap-0aaaaaaaaaaaaa104",
+            root,
+            NOON - 24 * HOUR + 240_000,
+            "nightly",
+        ),
         ("snap-0aaaaaaaaaaaaa105", root, NOON, "before-upgrade"),
     ] {
         let mut one = snapshot(id, volume, started);
@@ -87,7 +99,9 @@ fn programs_are_told_all_of_it() {
     assert_eq!(lines.len(), 4);
     let devices = |point: &serde_json::Value| {
         let disks = point["disks"].as_array().unwrap();
-        let devices = disks.iter().map(|disk| disk["device"].as_str().unwrap().to_owned());
+        let devices = disks
+            .iter()
+            .map(|disk| disk["device"].as_str().unwrap().to_owned());
         devices.collect::<Vec<_>>()
     };
     for (point, expected) in lines.iter().zip([
@@ -107,7 +121,11 @@ fn programs_are_told_all_of_it() {
         assert_eq!(point["account"], ACCOUNT);
         // What it says can be typed.
         let address = point["address"].as_str().unwrap();
-        let said = stage.run(&["points", "--json", &format!("aws:{}", point["id"].as_str().unwrap())]);
+        let said = stage.run(&[
+            "points",
+            "--json",
+            &format!("aws:{}", point["id"].as_str().unwrap()),
+        ]);
         assert_eq!(said.code, 0, "{}", said.err);
         stage.run(&["-q", "volumes", address]).ended_with(0);
     }
@@ -145,7 +163,9 @@ fn what_cannot_be_read_is_explained() {
             one.kms_denied = true;
         });
         put("snap-0ccccccccccccc008", &|one| one.outpost = true);
-        put("snap-0ccccccccccccc009", &|one| "eu-west-1".clone_into(&mut one.region));
+        put("snap-0ccccccccccccc009", &|one| {
+            "eu-west-1".clone_into(&mut one.region)
+        });
     }
     stage.fake.state().metadata.enabled = false;
     transcript("points-unreadable", &stage);
@@ -165,20 +185,27 @@ fn a_day_without_a_point_is_not_another_day() {
     let stage = Stage::new();
     let now = stage.fake.now();
     let volume = "vol-0dddddddddddddd01";
-    for (id, days) in [("snap-0ddddddddddddd001", 10), ("snap-0ddddddddddddd002", 5)] {
+    for (id, days) in [
+        ("snap-0ddddddddddddd001", 10),
+        ("snap-0ddddddddddddd002", 5),
+    ] {
         let one = snapshot(id, volume, now - days * 24 * HOUR);
         stage.fake.state().add_snapshot(one);
     }
     let cat = |point: &str| stage.run(&["cat", &format!("{volume}@{point}:/etc/hostname")]);
-    cat("yesterday")
-        .ended_with(10)
-        .told(&["there is no point of ", "hint: nearest: snap-0ddddddddddddd002 of ", "flr points vol-"]);
+    cat("yesterday").ended_with(10).told(&[
+        "there is no point of ",
+        "hint: nearest: snap-0ddddddddddddd002 of ",
+        "flr points vol-",
+    ]);
     cat("7d").ended_with(10).told(&[
         "nearest: snap-0ddddddddddddd001 of ",
         " and snap-0ddddddddddddd002 of ",
     ]);
     assert_eq!(stage.fake.count("GetSnapshotBlock"), 0);
-    let said = cat("10d").ended_with(0).told(&["note: reading snap-0ddddddddddddd001 of "]);
+    let said = cat("10d")
+        .ended_with(0)
+        .told(&["note: reading snap-0ddddddddddddd001 of "]);
     assert_eq!(said.out, "web01\n");
     cat("today").ended_with(10);
     // A snapshot of this moment is one of today, unless midnight has passed since.
@@ -201,11 +228,21 @@ fn regions_have_their_own() {
         .told(&["in us-east-1", "--region NAME"]);
     for args in [
         &["cat", "--region", "eu-west-1", address][..],
-        &["cat", "aws:snap-0eeeeeeeeeeeee001,region=eu-west-1:/etc/hostname"],
-        &["cat", "arn:aws:ec2:eu-west-1::snapshot/snap-0eeeeeeeeeeeee001:/etc/hostname"],
+        &[
+            "cat",
+            "aws:snap-0eeeeeeeeeeeee001,region=eu-west-1:/etc/hostname",
+        ],
+        &[
+            "cat",
+            "arn:aws:ec2:eu-west-1::snapshot/snap-0eeeeeeeeeeeee001:/etc/hostname",
+        ],
     ] {
         let said = stage.run(args).ended_with(0);
-        assert_eq!((said.out.as_str(), said.err.as_str()), ("web01\n", ""), "{args:?}");
+        assert_eq!(
+            (said.out.as_str(), said.err.as_str()),
+            ("web01\n", ""),
+            "{args:?}"
+        );
     }
     assert_eq!(stage.run(&["points", INSTANCE]).ended_with(0).out, "");
     let said = stage.run(&["points", SNAPSHOT]).ended_with(0);

@@ -7,7 +7,7 @@ use flr_tests::image::scratch;
 use flr_tests::require::require;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A disk of 20 GiB with one partition, an ext4 with 200 directories and a clean journal, made once for each
 /// build folder.
@@ -32,7 +32,10 @@ fn large_disk() -> PathBuf {
         mke2fs -q -F -t ext4 -E offset=1048576 -d tree image $((20 * 1024 - 2))M";
     let mut command = Command::new("sh");
     let path_with_sbin = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
-    command.args(["-c", script]).current_dir(folder.path()).env("PATH", path_with_sbin);
+    command
+        .args(["-c", script])
+        .current_dir(folder.path())
+        .env("PATH", path_with_sbin);
     assert!(command.status().unwrap().success());
     std::fs::rename(image, &path).unwrap();
     path
@@ -51,7 +54,9 @@ fn large(stage: &Stage) -> &'static str {
 
 /// The most calls of which each began when the one before it had ended.
 fn in_a_row(calls: &[Call]) -> usize {
-    let times = calls.iter().filter_map(|call| Some((call.outcome.as_ref()?.at, call.at)));
+    let times = calls
+        .iter()
+        .filter_map(|call| Some((call.outcome.as_ref()?.at, call.at)));
     let mut times: Vec<_> = times.collect();
     times.sort();
     let (mut count, mut last) = (0, Duration::ZERO);
@@ -64,9 +69,12 @@ fn in_a_row(calls: &[Call]) -> usize {
 }
 
 fn assert_same(stage: &Stage, remote: &[&str], local: &[&str]) -> Said {
-    let said = stage.run(remote).ended_with(0);
-    let local = stage.run(local).ended_with(0);
-    let name = |text: &str| text.replace(SNAPSHOT, "IMAGE").replace("web01.img", "IMAGE");
+    let (said, local) = (stage.run(remote), stage.run(local));
+    assert_eq!(said.code, local.code, "{remote:?}: {}", said.err);
+    let name = |text: &str| {
+        text.replace(SNAPSHOT, "IMAGE")
+            .replace("web01.img", "IMAGE")
+    };
     assert_eq!(name(&said.out), name(&local.out), "{remote:?}");
     said
 }
@@ -82,10 +90,16 @@ fn every_command_reads_what_the_image_has() {
         (&["cat"], ":/var/log/syslog"),
         (&["cat", "--range", "3-9"], ":/etc/fstab"),
         (&["hash"], ":/etc/fstab"),
-        (&["hash", "--algo", "blake3"], "::part/6/"),
+        (
+            &["hash", "--algo", "blake3"],
+            "::part/6/bob/Documents/shared.txt",
+        ),
         (&["find", "--json"], ":/srv"),
         (&["stat", "--json"], ":/etc/fstab"),
-        (&["ls", "--json", "-R", "--hash", "sha256", "--xattrs"], ":/"),
+        (
+            &["ls", "--json", "-R", "--hash", "sha256", "--xattrs"],
+            ":/",
+        ),
     ] {
         let (remote, local) = (remote(path), local(path));
         let with = |address| [args, &[address][..]].concat();
@@ -94,7 +108,9 @@ fn every_command_reads_what_the_image_has() {
     let said = stage.run(&["volumes", "--json", SNAPSHOT]).ended_with(0);
     let volumes: Vec<_> = said.out.lines().map(check).collect();
     assert_eq!(volumes[0]["size"], 20_u64 << 30);
-    let said = stage.run(&["volumes", &format!("{VOLUME}@latest")]).ended_with(0);
+    let said = stage
+        .run(&["volumes", &format!("{VOLUME}@latest")])
+        .ended_with(0);
     assert!(said.out.contains("Debian GNU/Linux 12"), "{}", said.out);
     stage.run(&["check", &remote("::part/3/")]).ended_with(0);
     let nothing = |code: i32, path: &str| {
@@ -104,7 +120,10 @@ fn every_command_reads_what_the_image_has() {
     nothing(4, ":/etc/hostnmae");
     nothing(4, "::part/9/");
     assert_eq!(stage.changes(), [""; 0]);
-    assert!(!stage.path("state").exists(), "nothing was made, so nothing is written down");
+    assert!(
+        !stage.path("state").exists(),
+        "nothing was made, so nothing is written down"
+    );
     stage.assert_others();
 }
 
@@ -118,13 +137,17 @@ fn copies_are_whole() {
     let there = stage.run(&["cp", "-a", &from, "there"]);
     let here = stage.run(&["cp", "-a", "web01.img:/", "here"]);
     assert_eq!(there.code, here.code, "{}", there.err);
-    let list = "find . -printf '%P %y %m %U %G %n %s %T@ %l\\n' | sort";
+    let list = "find . -mindepth 1 -printf '%P %y %m %U %G %n %s %T@ %l\\n' | sort";
     let script = format!(
         "diff -r --no-dereference here there && \
          (cd here && {list}) > 1 && (cd there && {list}) > 2 && diff 1 2 && wc -l < 1"
     );
     let said = stage.shell(&script).ended_with(0);
-    assert!(said.out.trim().parse::<usize>().unwrap() > 100, "{}", said.out);
+    assert!(
+        said.out.trim().parse::<usize>().unwrap() > 100,
+        "{}",
+        said.out
+    );
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -136,14 +159,22 @@ fn the_first_small_file_of_20_gib_takes_a_few_calls() {
     let stage = Stage::new();
     let id = large(&stage);
     stage.fake.set_latency(Duration::from_millis(50));
-    let begun = std::time::Instant::now();
-    let said = stage.run(&["cat", &format!("{id}:/etc/hosts")]).ended_with(0);
+    let begun = Instant::now();
+    let said = stage
+        .run(&["cat", &format!("{id}:/etc/hosts")])
+        .ended_with(0);
     let took = begun.elapsed();
     assert_eq!(said.out, "127.0.0.1 localhost\n");
     let calls = stage.fake.requests();
-    let (got, lists) = (stage.fake.count("GetSnapshotBlock"), stage.fake.count("ListSnapshotBlocks"));
+    let (got, lists) = (
+        stage.fake.count("GetSnapshotBlock"),
+        stage.fake.count("ListSnapshotBlocks"),
+    );
     let row = in_a_row(&calls);
-    println!("{got} blocks, {lists} lists, {} calls, {row} in a row, {took:?}", calls.len());
+    println!(
+        "{got} blocks, {lists} lists, {} calls, {row} in a row, {took:?}",
+        calls.len()
+    );
     assert!(got <= 16 && lists <= 8, "{got} blocks, {lists} lists");
     // At 50 ms each.
     assert!(row <= 30, "{row} calls one after the other");
@@ -173,7 +204,10 @@ fn a_mount_reads_as_it_goes() {
     for line in said.out.lines() {
         check(line);
     }
-    assert_eq!(std::fs::read_to_string(stage.path("m/etc/hosts")).unwrap(), "127.0.0.1 localhost\n");
+    assert_eq!(
+        std::fs::read_to_string(stage.path("m/etc/hosts")).unwrap(),
+        "127.0.0.1 localhost\n"
+    );
     // A directory that nobody has looked at.
     stage.fake.clear_requests();
     let names = std::fs::read_dir(stage.path("m/d150")).unwrap();
@@ -196,11 +230,16 @@ fn an_error_of_the_network_is_no_content() {
         let block = call.operation == "GetSnapshotBlock";
         block.then_some(FakeFault::FlippedByte(77))
     });
+    let begun = Instant::now();
     let said = stage.run(&["cat", &format!("{SNAPSHOT}:/etc/hostname")]);
+    let took = begun.elapsed();
     assert_eq!(said.out, "");
-    assert!([5, 9].contains(&said.code), "{} {}", said.code, said.err);
-    assert!(said.err.contains("checksum"), "{}", said.err);
+    println!("{took:?} {said:?}");
+    assert_eq!(said.code, 5, "{}", said.err);
+    assert!(took < Duration::from_secs(75), "{took:?}");
     stage.fake.clear_rule();
-    let said = stage.run(&["cat", &format!("{SNAPSHOT}:/etc/hostname")]).ended_with(0);
+    let said = stage
+        .run(&["cat", &format!("{SNAPSHOT}:/etc/hostname")])
+        .ended_with(0);
     assert_eq!(said.out, "web01\n");
 }

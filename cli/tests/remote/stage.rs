@@ -131,7 +131,7 @@ impl Stage {
         Self::over(TempDir::new().unwrap(), config)
     }
 
-    fn over(folder: TempDir, config: Config) -> Self {
+    pub(crate) fn over(folder: TempDir, config: Config) -> Self {
         let fake = Fake::start(config);
         populate(&mut fake.state());
         // Long enough to be seen on its way out, which is what is waited for.
@@ -213,7 +213,7 @@ impl Stage {
     /// Operations that change something which were asked for.
     pub(crate) fn changes(&self) -> Vec<String> {
         let calls = self.fake.requests().into_iter().map(|call| call.operation);
-        let reads = ["Describe", "Get", "List", "GET ", "PUT /latest/api/token"];
+        let reads = ["Describe", "GetS", "List", "GET ", "PUT /latest/api/token"];
         calls
             .filter(|operation| !reads.iter().any(|read| operation.starts_with(read)))
             .collect()

@@ -126,6 +126,7 @@ fn error(name: &str, fault: Fault) -> Error {
             Some("use a signed URL, or a source with credentials in the configuration")
         }
         (_, Some(NO_RANGES)) => Some("download it, or serve it with a server that knows ranges"),
+        (FaultKind::Unknown, None) => Some("check the address, and that the server runs"),
         (_, Some(ELSEWHERE)) => Some("if you trust that place, name its URL instead"),
         _ => None,
     };

@@ -21,6 +21,9 @@ const OUTSTANDING: u64 = 128;
 /// A read has its deadline for each of these.
 const DEADLINE_BYTES: u64 = 16 << 20;
 
+/// The share of its deadline that a read has soon after another one has waited in vain.
+const AFTER_SILENCE: u32 = 30;
+
 /// A part of a read that lies in one chunk.
 #[derive(Debug)]
 pub(super) struct Piece<'a> {
@@ -141,10 +144,7 @@ impl<'h, 'a> Gather<'h, 'a> {
                 self.fail_rest(|_| Request::Cancelled.into());
                 break;
             }
-            let (now, limit) = (Instant::now(), self.limit);
-            let until = *self
-                .until
-                .get_or_insert_with(|| now.checked_add(limit).unwrap_or(now));
+            let until = self.until();
             let letters = self.mailbox.wait(until);
             if letters.is_empty() {
                 let fault = self.too_late();
@@ -162,6 +162,22 @@ impl<'h, 'a> Gather<'h, 'a> {
             self.hub.gave_back();
         }
         self.failed
+    }
+
+    /// When it is too late, counted from the first wait. Soon after a read that has waited in vain for all
+    /// its time the next ones have less: what tries many places in turn, such as the search for
+    /// filesystems, is to end with the first of them.
+    fn until(&mut self) -> Instant {
+        let until = self.until.unwrap_or_else(|| {
+            let (now, deadline) = (Instant::now(), self.hub.settings.deadline);
+            let silence = self.hub.lock().silent_since;
+            if silence.is_some_and(|since| now.saturating_duration_since(since) < deadline) {
+                self.limit = deadline.checked_div(AFTER_SILENCE).unwrap_or(deadline);
+            }
+            now.checked_add(self.limit).unwrap_or(now)
+        });
+        self.until = Some(until);
+        until
     }
 
     fn receive(&mut self, letter: Letter) {
@@ -219,6 +235,9 @@ impl<'h, 'a> Gather<'h, 'a> {
     }
 
     fn too_late(&self) -> Fault {
+        if self.limit >= self.hub.settings.deadline {
+            self.hub.lock().silent_since = Some(Instant::now());
+        }
         let mut text = format!(
             "{}: no answer within {:?}",
             self.hub.store.name(),
@@ -238,7 +257,7 @@ impl<'h, 'a> Gather<'h, 'a> {
 /// Waits until the region that holds `chunk` is in the map.
 pub(super) fn wait_for_region(hub: &Arc<Hub>, chunk: u64) -> flr_fs::Result<()> {
     let at = hub.geometry.start_of(chunk);
-    let gather = Gather::new(hub, VecDeque::new());
+    let mut gather = Gather::new(hub, VecDeque::new());
     {
         let mut state = hub.lock();
         if state.map.state(chunk).is_some() {
@@ -251,8 +270,7 @@ pub(super) fn wait_for_region(hub: &Arc<Hub>, chunk: u64) -> flr_fs::Result<()> 
         hub.want_region(&mut state, region, &gather.mailbox);
         hub.pump(&mut state);
     }
-    let now = Instant::now();
-    let until = now.checked_add(gather.limit).unwrap_or(now);
+    let until = gather.until();
     match gather.mailbox.wait(until).pop() {
         Some(letter) => letter
             .outcome

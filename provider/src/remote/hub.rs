@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) streams: Streams,
     /// Chunks that were announced, and wait for their map.
     pub(super) hints: Vec<Range<u64>>,
+    /// When a read had waited in vain for all its time, if nothing has come since.
+    pub(super) silent_since: Option<Instant>,
     /// Somebody will start what is queued later.
     pub(super) alarm_set: bool,
 }
@@ -71,6 +73,7 @@ impl Hub {
             quiet_until: None,
             streams: Streams::default(),
             hints: Vec::new(),
+            silent_since: None,
             alarm_set: false,
         };
         let disk = settings.disk.clone();

@@ -168,6 +168,7 @@ impl Hub {
     }
 
     fn succeeded(self: &Arc<Self>, state: &mut State, id: FlightId, chunks: Vec<Arc<Held>>) {
+        state.silent_since = None;
         let full = state.flights.calling() >= state.limiter.limit();
         // It may have been given up in the moment in which it arrived.
         let Some(flight) = state.flights.remove(id) else {

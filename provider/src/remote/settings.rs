@@ -8,7 +8,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// For one read with all its repetitions, counted from where it first waits; then it is an error. A
-    /// read of more than 16 MiB has this for each 16 MiB.
+    /// read of more than 16 MiB has this for each 16 MiB. Soon after a read that has waited in vain for all of
+    /// it, the next ones have a small part of it.
     pub deadline: Duration,
     /// For one call to the store, a slow answer included; then the call is made again.
     pub attempt_limit: Duration,

@@ -20,7 +20,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::head::is_plainly_local;
 use super::object::keys_to_bytes;
-use super::{Address, Object, Provider, View};
+use super::{Address, Object, Provider, Url, View};
 use crate::shown::for_terminal;
 
 /// No single text spells this address.
@@ -118,9 +118,13 @@ impl Address {
 }
 
 /// For messages: control characters and bytes that are no UTF-8 are escaped as
-/// [`for_terminal`] does; where no address spells it, the escape hatch's arguments.
+/// [`for_terminal`] does; where no address spells it, the escape hatch's arguments. Of a web server's URL
+/// the query is not shown: a signature there is as good as a password.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(shown) = self.without_query() {
+            return shown.fmt(f);
+        }
         match self.to_os_string() {
             Ok(text) => f.write_str(&for_terminal(text.as_bytes())),
             Err(Unspellable { arguments }) => {
@@ -128,6 +132,28 @@ impl fmt::Display for Address {
                 f.write_str(&words.join(" "))
             }
         }
+    }
+}
+
+impl Address {
+    /// The same with dots for the query that a web server is given, if there is one.
+    fn without_query(&self) -> Option<Self> {
+        let Object::Url(url) = &self.object else {
+            return None;
+        };
+        let (_, query) = url.path.split_once('?')?;
+        if !matches!(url.scheme.as_str(), "http" | "https") || query == "…" {
+            return None;
+        }
+        let path = url.path.split(['?', '#']).next().unwrap_or_default();
+        let url = Url {
+            path: format!("{path}?…"),
+            ..url.clone()
+        };
+        Some(Self {
+            object: Object::Url(url),
+            ..self.clone()
+        })
     }
 }
 

@@ -35,7 +35,7 @@ async fn ask<T, F: Future<Output = Result<T, Fault>>>(
     call: impl FnMut() -> F,
 ) -> Result<T> {
     let answer = retry_calls(call).await;
-    answer.map_err(|fault| Error::remote(doing(), fault))
+    answer.map_err(|fault| crate::aws::fault::error(doing(), fault))
 }
 
 fn not_here(client: &Client, what: &str) -> Error {

@@ -85,7 +85,7 @@ fn direct(
         for (task, disk) in tasks.into_iter().zip(&point.disks) {
             let doing = || format!("read {} directly", disk.id);
             let opened = match task.await {
-                Ok(opened) => opened.map_err(|fault| Error::remote(doing(), fault))?,
+                Ok(opened) => opened.map_err(|fault| crate::aws::fault::error(doing(), fault))?,
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             };
             stores.push(opened);
