@@ -30,23 +30,26 @@ fn a_budget_ends_what_has_begun() {
     let raw = format!("{id}::raw");
     // Known before: nothing is read of it.
     let said = stage
-        .run(&["cat", "--max-cost", "0.001", &raw])
+        .run(&["cp", "--max-cost", "0.001", &raw, "to"])
         .ended_with(13);
-    assert_eq!(said.out, "");
     let got = stage.fake.count("GetSnapshotBlock");
     assert!(got < 20, "{got}");
+    said.told(&["more than $0.001", "--max-cost"]);
+    assert!(!stage.path("to").exists());
+    // A stream ends where the money does.
+    let said = stage
+        .run(&["cat", "--max-cost", "0.001", &raw])
+        .ended_with(13);
+    let got = stage.fake.count("GetSnapshotBlock");
+    println!("{got} blocks for a tenth of a cent");
+    assert!((100..400).contains(&got), "{got}");
     said.told(&["more than $0.001", "--max-cost"]);
     // Not known before, such as what a search through all directories takes.
     let said = stage.run(&["check", "--max-cost", "0.0001", &format!("{SNAPSHOT}:/")]);
     println!("{said:?}");
     assert_ne!(said.code, 0);
-    let said = stage.run(&[
-        "--json",
-        "ls",
-        "--max-cost",
-        "0.00001",
-        &format!("{SNAPSHOT}:/"),
-    ]);
+    let root = format!("{SNAPSHOT}:/");
+    let said = stage.run(&["--json", "ls", "--max-cost", "1e-9", &root]);
     assert_eq!(said.code, 13, "{}", said.err);
     assert_eq!(said.exit_error()["code"], 13);
     // Who agrees is not held up.

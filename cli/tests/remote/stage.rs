@@ -134,8 +134,8 @@ impl Stage {
     pub(crate) fn over(folder: TempDir, config: Config) -> Self {
         let fake = Fake::start(config);
         populate(&mut fake.state());
-        // Long enough to be seen on its way out, which is what is waited for.
-        fake.state().settings.delete_time = Duration::from_millis(100);
+        // Long enough to be seen on its way out: what was never seen so is waited for half a minute.
+        fake.state().settings.delete_time = Duration::from_secs(3);
         std::os::unix::fs::symlink(image_path("web01"), folder.path().join("web01.img")).unwrap();
         Self { fake, folder }
     }
@@ -212,7 +212,9 @@ impl Stage {
 
     /// Operations that change something which were asked for.
     pub(crate) fn changes(&self) -> Vec<String> {
-        let calls = self.fake.requests().into_iter().map(|call| call.operation);
+        let calls = self.fake.requests().into_iter();
+        let calls = calls.filter(|call| call.parameter("DryRun") != Some("true"));
+        let calls = calls.map(|call| call.operation);
         let reads = ["Describe", "GetS", "List", "GET ", "PUT /latest/api/token"];
         calls
             .filter(|operation| !reads.iter().any(|read| operation.starts_with(read)))

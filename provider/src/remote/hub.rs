@@ -50,7 +50,7 @@ pub(super) struct State {
     pub(super) streams: Streams,
     /// Chunks that were announced, and wait for their map.
     pub(super) hints: Vec<Range<u64>>,
-    /// When a read had waited in vain for all its time, if nothing has come since.
+    /// When a read had waited in vain for all its time, if no chunk has come since.
     pub(super) silent_since: Option<Instant>,
     /// Somebody will start what is queued later.
     pub(super) alarm_set: bool,

@@ -168,7 +168,6 @@ impl Hub {
     }
 
     fn succeeded(self: &Arc<Self>, state: &mut State, id: FlightId, chunks: Vec<Arc<Held>>) {
-        state.silent_since = None;
         let full = state.flights.calling() >= state.limiter.limit();
         // It may have been given up in the moment in which it arrived.
         let Some(flight) = state.flights.remove(id) else {
@@ -188,6 +187,7 @@ impl Hub {
                 self.announce_again(state);
             }
             Cargo::Chunks(_) => {
+                state.silent_since = None;
                 let keys = flight.cargo.keys();
                 for (key, held) in keys.zip(chunks) {
                     if let Key::Chunk(chunk) = key
