@@ -84,11 +84,6 @@ impl Journal {
         self
     }
 
-    /// The way that the user named.
-    pub(crate) const fn way(&self) -> &Way {
-        &self.way
-    }
-
     fn sessions(&self) -> Outcome<Vec<SessionRecord>> {
         block_on(self.store.sessions()).map_err(|error| store_failure(&error).into())
     }

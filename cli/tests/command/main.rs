@@ -10,6 +10,7 @@
     reason = "a test may fail, and writes the files it needs"
 )]
 
+mod clone;
 mod config;
 mod copy;
 mod interrupt;

@@ -8,6 +8,7 @@
 mod block;
 mod evict;
 mod folder;
+pub(super) mod kin;
 
 use super::budget::Held;
 use super::lock;
