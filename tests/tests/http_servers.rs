@@ -31,7 +31,8 @@ fn azurite_answers_its_own_vendors_client() {
     let script = "import sys\n\
                   from azure.storage.blob import BlobServiceClient\n\
                   url, account, key = sys.argv[1:]\n\
-                  service = BlobServiceClient(url + '/' + account, {'account_name': account, 'account_key': key})\n\
+                  credential = {'account_name': account, 'account_key': key}\n\
+                  service = BlobServiceClient(url + '/' + account, credential)\n\
                   service.create_container('images')\n\
                   print([c.name for c in service.list_containers()])\n";
     let arguments = [&azurite.url(), servers::AZURE_ACCOUNT, servers::AZURE_KEY];

@@ -21,12 +21,17 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest answer: a page of ten thousand blocks, or of a thousand snapshots with their tags.
 const ANSWER_MAX: usize = 64 << 20;
 
 /// Longest explanation of an error that is read.
 const ERROR_MAX: usize = 64 << 10;
+
+/// For a call and its whole answer, however slowly that trickles in. Whoever asks has more time than this, and
+/// asks again.
+const ANSWER_LIMIT: Duration = Duration::from_secs(14);
 
 const EC2_VERSION: &str = "2016-11-15";
 const STS_VERSION: &str = "2011-06-15";
@@ -262,7 +267,25 @@ impl Client {
     ) -> Result<Response, Fault> {
         let clock = &self.shared.clock;
         let credentials = self.shared.credentials.get(clock.now()).await?;
-        let sent = self.send(&request, &credentials).await?;
+        let exchange = self.exchange(&request, limit, &credentials);
+        match tokio::time::timeout(ANSWER_LIMIT, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let words = format!("no whole answer within {ANSWER_LIMIT:?}");
+                Err(Fault::new(FaultKind::Unknown, words))
+            }
+        }
+    }
+
+    /// Sends a call and reads what it is answered with.
+    async fn exchange(
+        &self,
+        request: &Request,
+        limit: usize,
+        credentials: &Credentials,
+    ) -> Result<Response, Fault> {
+        let clock = &self.shared.clock;
+        let sent = self.send(request, credentials).await?;
         let status = sent.status().as_u16();
         clock.heard(sent.headers());
         if sent.status().is_success() {
@@ -278,7 +301,7 @@ impl Client {
         let body = read_body(sent, ERROR_MAX)
             .await
             .unwrap_or_else(|_| Bytes::new());
-        let secrets = secrets(&request, &credentials);
+        let secrets = secrets(request, credentials);
         let mut fault = faults::fault(status, error_type, &body, &secrets);
         fault.retry_after = retry_after(&headers);
         let code = fault.code.as_deref().unwrap_or_default();
@@ -286,7 +309,7 @@ impl Client {
             fault.kind = FaultKind::Expired;
             fault.message = format!("the clock of this machine is wrong: {}", fault.message);
         } else if fault.kind == FaultKind::Expired {
-            self.shared.credentials.forget(&credentials).await;
+            self.shared.credentials.forget(credentials).await;
         }
         Err(fault)
     }

@@ -89,101 +89,155 @@ pub(super) fn is_signature(code: &str) -> bool {
     )
 }
 
+/// What codes mean, whatever the status.
+const KINDS: &[(FaultKind, &[&str])] = &[
+    (
+        FaultKind::Expired,
+        &[
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "RequestExpired",
+            "RequestInTheFuture",
+            "RequestTimeTooSkewed",
+            "TokenRefreshRequired",
+        ],
+    ),
+    (
+        FaultKind::Denied,
+        &[
+            "AccessDenied",
+            "AccessDeniedException",
+            "AuthFailure",
+            "AuthorizationHeaderMalformed",
+            "Blocked",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidSecurity",
+            "InvalidSecurityToken",
+            "InvalidSignatureException",
+            "KMSAccessDeniedException",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "NotAuthorized",
+            "OperationNotPermitted",
+            "OptInRequired",
+            "PendingVerification",
+            "SignatureDoesNotMatch",
+            "SubscriptionRequiredException",
+            "UnauthenticatedException",
+            "UnauthorizedOperation",
+            "UnrecognizedClientException",
+        ],
+    ),
+    (
+        FaultKind::Throttled,
+        &[
+            "BandwidthLimitExceeded",
+            "ConcurrentLimitExceededException",
+            "EC2ThrottledException",
+            "PriorRequestNotComplete",
+            "RequestLimitExceeded",
+            "SlowDown",
+            "SnapshotCreationPerVolumeRateExceeded",
+            "TooManyRequestsException",
+            "TransactionInProgressException",
+        ],
+    ),
+    (
+        FaultKind::Quota,
+        &[
+            "InsufficientCapacity",
+            "InsufficientInstanceCapacity",
+            "InsufficientVolumeCapacity",
+            "MaxIOPSLimitExceeded",
+            "ServiceQuotaExceededException",
+        ],
+    ),
+    (
+        FaultKind::Exists,
+        &[
+            "ConflictException",
+            "IdempotentParameterMismatch",
+            "ResourceAlreadyExists",
+        ],
+    ),
+    (
+        FaultKind::InUse,
+        &[
+            "AccountSetupInProgressException",
+            "DependencyViolation",
+            "IncorrectInstanceState",
+            "IncorrectState",
+            "IncorrectStateException",
+            "RegionSetupInProgressException",
+            "ResourceInUse",
+            "VolumeInUse",
+        ],
+    ),
+    (
+        FaultKind::NotFound,
+        &[
+            "NoSuchBucket",
+            "NoSuchEntity",
+            "NoSuchKey",
+            "NotFoundException",
+            "ResourceNotFoundException",
+        ],
+    ),
+    (
+        FaultKind::Unknown,
+        &[
+            "InternalError",
+            "InternalFailure",
+            "InternalServerError",
+            "InternalServerException",
+            "InternalServiceError",
+            "OperationFailureException",
+            "RequestCanceled",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "ServiceException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "Unavailable",
+        ],
+    ),
+    (
+        FaultKind::Refused,
+        &[
+            "DryRunOperation",
+            "InvalidInputException",
+            "InvalidParameterCombination",
+            "InvalidParameterValue",
+            "InvalidRequest",
+            "MissingParameter",
+            "UnknownParameter",
+            "UnsupportedOperation",
+            "ValidationException",
+        ],
+    ),
+];
+
 /// What a code means; nothing if it is not known.
 fn kind_of_code(code: &str, reason: Option<&str>, message: &str) -> Option<FaultKind> {
     let code = code.strip_prefix("Client.").unwrap_or(code);
     let code = code.strip_prefix("Server.").unwrap_or(code);
     let expired = message.contains("expired") || message.contains("not yet current");
-    let named = match code {
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "RequestExpired"
-        | "TokenRefreshRequired"
-        | "RequestTimeTooSkewed"
-        | "RequestInTheFuture" => FaultKind::Expired,
-        "InvalidSignatureException" | "SignatureDoesNotMatch" if expired => FaultKind::Expired,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "AuthFailure"
-        | "AuthorizationHeaderMalformed"
-        | "Blocked"
-        | "DryRunDenied"
-        | "IncompleteSignature"
-        | "IncompleteSignatureException"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "InvalidSecurity"
-        | "InvalidSecurityToken"
-        | "InvalidSignatureException"
-        | "KMSAccessDeniedException"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "NotAuthorized"
-        | "OperationNotPermitted"
-        | "OptInRequired"
-        | "PendingVerification"
-        | "SignatureDoesNotMatch"
-        | "SubscriptionRequiredException"
-        | "UnauthenticatedException"
-        | "UnauthorizedOperation"
-        | "UnrecognizedClientException" => FaultKind::Denied,
-        "BandwidthLimitExceeded"
-        | "ConcurrentLimitExceededException"
-        | "EC2ThrottledException"
-        | "PriorRequestNotComplete"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "SnapshotCreationPerVolumeRateExceeded"
-        | "TooManyRequestsException"
-        | "TransactionInProgressException" => FaultKind::Throttled,
-        "InsufficientCapacity"
-        | "InsufficientInstanceCapacity"
-        | "InsufficientVolumeCapacity"
-        | "MaxIOPSLimitExceeded"
-        | "ServiceQuotaExceededException" => FaultKind::Quota,
-        "ConflictException" | "IdempotentParameterMismatch" | "ResourceAlreadyExists" => {
-            FaultKind::Exists
+    match code {
+        "InvalidSignatureException" | "SignatureDoesNotMatch" if expired => {
+            Some(FaultKind::Expired)
         }
-        "InvalidParameterValue" if message.contains("already in use") => FaultKind::Exists,
-        "AccountSetupInProgressException"
-        | "DependencyViolation"
-        | "IncorrectInstanceState"
-        | "IncorrectState"
-        | "IncorrectStateException"
-        | "RegionSetupInProgressException"
-        | "ResourceInUse"
-        | "VolumeInUse" => FaultKind::InUse,
-        "NoSuchBucket"
-        | "NoSuchEntity"
-        | "NoSuchKey"
-        | "NotFoundException"
-        | "ResourceNotFoundException" => FaultKind::NotFound,
-        "InternalError"
-        | "InternalFailure"
-        | "InternalServerError"
-        | "InternalServerException"
-        | "InternalServiceError"
-        | "OperationFailureException"
-        | "RequestCanceled"
-        | "RequestTimeout"
-        | "RequestTimeoutException"
-        | "ServiceException"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException"
-        | "Unavailable" => FaultKind::Unknown,
-        "ValidationException" if reason == Some("WRITE_REQUEST_TIMEOUT") => FaultKind::Unknown,
-        "DryRunOperation"
-        | "InvalidInputException"
-        | "InvalidParameterCombination"
-        | "InvalidParameterValue"
-        | "InvalidRequest"
-        | "MissingParameter"
-        | "UnknownParameter"
-        | "UnsupportedOperation"
-        | "ValidationException" => FaultKind::Refused,
-        _ => return kind_of_form(code),
-    };
-    Some(named)
+        "InvalidParameterValue" if message.contains("already in use") => Some(FaultKind::Exists),
+        "ValidationException" if reason == Some("WRITE_REQUEST_TIMEOUT") => {
+            Some(FaultKind::Unknown)
+        }
+        _ => {
+            let found = KINDS.iter().find(|(_, codes)| codes.contains(&code));
+            found.map(|(kind, _)| *kind).or_else(|| kind_of_form(code))
+        }
+    }
 }
 
 /// What the form of a code means, for the many that follow one.

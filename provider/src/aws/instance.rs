@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use reqwest::{Client, RequestBuilder};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the metadata are, unless `AWS_EC2_METADATA_SERVICE_ENDPOINT` says otherwise.
 const ENDPOINT: &str = "http://169.254.169.254";
@@ -13,6 +13,12 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 const CALL_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_MAX: usize = 4096;
 const TOKEN_SECONDS: &str = "60";
+
+/// How often everything is asked for, if what goes wrong may pass.
+const TRIES: u32 = 3;
+const GAP: Duration = Duration::from_millis(200);
+/// After so long nothing is begun again: a container out of reach of the metadata waits for nothing.
+const AGAIN_WITHIN: Duration = Duration::from_secs(4);
 
 /// An instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,19 +45,49 @@ pub async fn here() -> Result<Here> {
     let endpoint = endpoint.unwrap_or_else(|| ENDPOINT.to_owned());
     let endpoint = endpoint.trim_end_matches('/');
     let http = client().map_err(|error| nowhere(&error.to_string()))?;
+    let begun = Instant::now();
+    let mut tries = 1_u32;
+    loop {
+        match look(&http, endpoint).await {
+            Ok(here) => return Ok(here),
+            Err(failure) if failure.passes && tries < TRIES && begun.elapsed() < AGAIN_WITHIN => {
+                tracing::debug!("the metadata are asked again: {}", failure.why);
+            }
+            Err(failure) => return Err(nowhere(&failure.why)),
+        }
+        tries = tries.saturating_add(1);
+        tokio::time::sleep(GAP).await;
+    }
+}
+
+/// Why there is no answer.
+struct Failure {
+    why: String,
+    /// Whether the next try may fare better.
+    passes: bool,
+}
+
+/// Asks once for everything.
+async fn look(http: &Client, endpoint: &str) -> Result<Here, Failure> {
     let request = http
         .put(format!("{endpoint}/latest/api/token"))
         .header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
-    let token = ask(request).await.map_err(|what| nowhere(&what))?;
+    let token = ask(request).await?;
     let get = async |path: &str, fits: fn(&str) -> bool| {
         let request = http
             .get(format!("{endpoint}/latest/meta-data/{path}"))
             .header("x-aws-ec2-metadata-token", &token);
         let value = ask(request).await;
-        let value = value.map_err(|what| nowhere(&format!("{path}: {what}")))?;
+        let value = value.map_err(|failure| Failure {
+            why: format!("{path}: {}", failure.why),
+            ..failure
+        })?;
         match fits(&value) {
             true => Ok(value),
-            false => Err(nowhere(&format!("{path}: the answer makes no sense"))),
+            false => Err(Failure {
+                why: format!("{path}: the answer makes no sense"),
+                passes: true,
+            }),
         }
     };
     Ok(Here {
@@ -73,26 +109,38 @@ fn client() -> reqwest::Result<Client> {
 }
 
 /// The text of an answer, or why there is none.
-async fn ask(request: RequestBuilder) -> Result<String, String> {
-    let failed = |error: reqwest::Error| {
+async fn ask(request: RequestBuilder) -> Result<String, Failure> {
+    let lost = |error: reqwest::Error| {
         let error = error.without_url();
-        match error.is_timeout() || error.is_connect() {
+        let why = match error.is_timeout() || error.is_connect() {
             true => "its metadata do not answer".to_owned(),
             false => error.to_string(),
-        }
+        };
+        // Nobody is there, or somebody who is slow.
+        let passes = !error.is_connect();
+        Failure { why, passes }
     };
-    let mut answer = request.send().await.map_err(failed)?;
-    if !answer.status().is_success() {
-        return Err(format!("its metadata answer with {}", answer.status()));
+    let mut answer = request.send().await.map_err(lost)?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Err(Failure {
+            why: format!("its metadata answer with {status}"),
+            // 401 is said to a token that has ended; the next try begins with a new one.
+            passes: status.is_server_error() || matches!(status.as_u16(), 401 | 429),
+        });
     }
+    let wrong = |why: &str| Failure {
+        why: why.to_owned(),
+        passes: true,
+    };
     let mut bytes = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(failed)? {
+    while let Some(piece) = answer.chunk().await.map_err(lost)? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > ANSWER_MAX {
-            return Err("the answer is too long".to_owned());
+            return Err(wrong("the answer is too long"));
         }
     }
-    let text = String::from_utf8(bytes).map_err(|_| "the answer is no text".to_owned())?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("the answer is no text"))?;
     Ok(text.trim().to_owned())
 }
 

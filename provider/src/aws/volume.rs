@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::fault::FaultKind;
 use crate::held::{HeldSession, engine};
 use crate::point::{Access, Disk, DiskInfo, Held, OpenHow, PointInfo};
-use crate::remote::block_on;
+use crate::remote::{block_on, retry_calls};
 use flr_fs::ByteSource;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -146,7 +146,7 @@ async fn suitable_instance(client: &Client) -> Result<Here> {
         });
     }
     let query = Query::ids([&here.id]);
-    let found = match ec2::describe_instances(client, &query).await {
+    let found = match retry_calls(|| ec2::describe_instances(client, &query)).await {
         Ok(found) => found,
         Err(fault) if fault.kind == FaultKind::NotFound => Vec::new(),
         Err(fault) => return Err(fault::error(format!("look up {}", here.id), fault)),

@@ -153,7 +153,8 @@ import boto3, json, sys
 iam = boto3.client('iam', endpoint_url=sys.argv[1])
 iam.create_user(UserName='u')
 key = iam.create_access_key(UserName='u')['AccessKey']
-everything = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': '*', 'Resource': '*'}]}
+allow = {'Effect': 'Allow', 'Action': '*', 'Resource': '*'}
+everything = {'Version': '2012-10-17', 'Statement': [allow]}
 iam.put_user_policy(UserName='u', PolicyName='p', PolicyDocument=json.dumps(everything))
 print(key['AccessKeyId'], key['SecretAccessKey'])
 "#;

@@ -34,8 +34,13 @@ impl AwsCatalog {
     /// # Errors
     /// As [`Client::new`].
     pub fn new(settings: &ClientSettings, reading: remote::Settings) -> Result<Self> {
-        let client = Client::new(settings)?;
-        Ok(Self { client, reading })
+        Ok(Self::with_client(Client::new(settings)?, reading))
+    }
+
+    /// The catalog of what a client leads to. Nothing is asked yet.
+    #[must_use]
+    pub const fn with_client(client: Client, reading: remote::Settings) -> Self {
+        Self { client, reading }
     }
 }
 

@@ -86,17 +86,22 @@ impl Lightsail {
         let window = settings.consistency_window;
         let cloud = Arc::new(LightsailCloud::new(self.client.clone(), window));
         let look_gap = settings.look_gap;
+        let limit = match &self.settings {
+            Some(settings) => settings.ready_limit,
+            None => EXPORT_LIMIT,
+        };
         let engine = held::engine_with(Arc::<LightsailCloud>::clone(&cloud), how, settings)?;
         let info = &point.info;
         let purpose = how.reason.clone();
         let purpose = purpose.unwrap_or_else(|| format!("{} of {}", info.id, info.object));
         let mut session = block_on(engine.open(&purpose, how.keep))?;
         let exporting = Exporting {
+            point: &info.id,
             cloud: &cloud,
             client: &self.client,
             interrupt: how.interrupt.as_deref(),
             look_gap,
-            limit: EXPORT_LIMIT,
+            limit,
         };
         let exported = block_on(exporting.run(&mut session, point));
         let opened = exported.and_then(|exported| self.open_disks(info, how, exported));
@@ -126,10 +131,11 @@ impl Lightsail {
         exported: Exported,
     ) -> Result<(Vec<Disk>, Vec<String>)> {
         let Exported { made, disks } = exported;
-        let mut notes = vec![format!(
-            "{} was exported to EC2 as {made}; everything that was made for it is deleted at the end",
-            info.id
-        )];
+        let end = match how.keep {
+            true => "it stays until it expires",
+            false => "everything that was made for it is deleted at the end",
+        };
+        let mut notes = vec![format!("{} was exported to EC2 as {made}; {end}", info.id)];
         notes.extend(self.tag(&made, &how.tags));
         let meter = how
             .max_cost
