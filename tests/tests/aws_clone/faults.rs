@@ -60,7 +60,8 @@ fn a_name_that_is_taken_is_not_insisted_on() {
             let text = format!(
                 "<Response><Errors><Error><Code>InvalidParameterValue</Code>\
                  <Message>Invalid value '{name}' for unixDevice. \
-                 Attachment point {name} is already in use</Message></Error></Errors><RequestID>r</RequestID></Response>"
+                 Attachment point {name} is already in use</Message></Error></Errors>\
+                 <RequestID>r</RequestID></Response>"
             );
             answer.body = text.into_bytes();
         }
