@@ -4,9 +4,17 @@ use crate::commands::{Context, gc, session};
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome, Stop};
 use flr_provider::engine::Cleanup;
+use flr_provider::remote::settle;
+use std::time::Duration;
+
+/// For the disk cache to write what was fetched: a command that ends is not to wait longer.
+const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Deletes what the command has made, and has what remains decide how it ends.
 pub(crate) fn clean_up(ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
+    if ctx.remote.signal().is_none() {
+        settle(SETTLE_LIMIT);
+    }
     let outcome = match (outcome, ctx.remote.signal()) {
         // What remains is told whatever came after.
         (Err(Stop::Failure(failure) | Stop::Item(failure)), Some(_))

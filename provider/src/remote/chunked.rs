@@ -41,6 +41,21 @@ impl Chunked {
         self.hub.cancel();
     }
 
+    /// What it has cost, for the log.
+    fn log(&self) {
+        let stats = self.stats();
+        tracing::info!(
+            store = self.hub.store.name(),
+            maps = stats.map_calls,
+            fetches = stats.fetch_calls,
+            bytes = stats.fetched_bytes,
+            disk_hits = stats.disk_hits,
+            retries = stats.retries,
+            throttles = stats.throttles,
+            "read"
+        );
+    }
+
     fn check(&self) -> flr_fs::Result<()> {
         match self.hub.is_cancelled() {
             true => Err(Request::Cancelled.into()),
@@ -86,6 +101,7 @@ impl fmt::Debug for Chunked {
 
 impl Drop for Chunked {
     fn drop(&mut self) {
+        self.log();
         self.hub.cancel();
     }
 }

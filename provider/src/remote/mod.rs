@@ -54,6 +54,8 @@ mod streams;
 pub use calls::retry_calls;
 pub use cancel::Cancel;
 pub use chunked::Chunked;
+pub use disk::kin::{kin, remember};
+pub use disk::settle;
 pub use interrupt::cancelled_by;
 pub use runtime::{TokioClock, block_on};
 pub use settings::{DiskSettings, Rate, Settings, cache_dir};

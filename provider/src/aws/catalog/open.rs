@@ -7,7 +7,7 @@ use crate::aws::snapshot::{EbsSnapshot, SnapshotOptions};
 use crate::aws::volume::clone_disks;
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
-use crate::point::{Access, AccessMode, Disk, OpenHow, OpenedPoint, PointInfo};
+use crate::point::{Access, AccessMode, Disk, DiskInfo, OpenHow, OpenedPoint, PointInfo};
 use crate::remote::{self, ChunkStore, Chunked, block_on, retry_calls};
 use std::sync::Arc;
 
@@ -68,11 +68,11 @@ fn direct(
 ) -> Result<OpenedPoint> {
     let max_cost = how.max_cost.filter(|_| !how.yes);
     let meter = max_cost.map(Meter::new).map(Arc::new);
-    let open = |id: &str| {
-        let (client, id) = (client.clone(), id.to_owned());
+    let open = |disk: &DiskInfo| {
+        let (client, id) = (client.clone(), disk.id.clone());
         let options = SnapshotOptions {
             account: point.account.clone(),
-            relative: None,
+            relative: relative(reading, disk),
         };
         tokio::spawn(async move {
             retry_calls(|| EbsSnapshot::open_with(&client, &id, options.clone())).await
@@ -81,7 +81,7 @@ fn direct(
     let mut disks = Vec::new();
     let stores = block_on(async {
         let mut stores = Vec::new();
-        let tasks: Vec<_> = point.disks.iter().map(|disk| open(&disk.id)).collect();
+        let tasks: Vec<_> = point.disks.iter().map(open).collect();
         for (task, disk) in tasks.into_iter().zip(&point.disks) {
             let doing = || format!("read {} directly", disk.id);
             let opened = match task.await {
@@ -108,6 +108,15 @@ fn direct(
         notes: partial(point),
         held: None,
     })
+}
+
+/// Another snapshot of the same volume of which a disk cache has blocks. Notes that this one is read.
+fn relative(reading: &remote::Settings, disk: &DiskInfo) -> Option<String> {
+    let (settings, volume) = (reading.disk.as_ref()?, disk.volume.as_deref()?);
+    let others = remote::kin(settings, volume).into_iter();
+    let relative = others.into_iter().find(|other| *other != disk.id);
+    remote::remember(settings, volume, &disk.id);
+    relative
 }
 
 fn clone(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint> {

@@ -96,6 +96,7 @@ impl Lightsail {
         let purpose = purpose.unwrap_or_else(|| format!("{} of {}", info.id, info.object));
         let mut session = block_on(engine.open(&purpose, how.keep))?;
         let exporting = Exporting {
+            point: &info.id,
             cloud: &cloud,
             client: &self.client,
             interrupt: how.interrupt.as_deref(),
@@ -130,10 +131,11 @@ impl Lightsail {
         exported: Exported,
     ) -> Result<(Vec<Disk>, Vec<String>)> {
         let Exported { made, disks } = exported;
-        let mut notes = vec![format!(
-            "{} was exported to EC2 as {made}; everything that was made for it is deleted at the end",
-            info.id
-        )];
+        let end = match how.keep {
+            true => "it stays until it expires",
+            false => "everything that was made for it is deleted at the end",
+        };
+        let mut notes = vec![format!("{} was exported to EC2 as {made}; {end}", info.id)];
         notes.extend(self.tag(&made, &how.tags));
         let meter = how
             .max_cost

@@ -108,7 +108,9 @@ pub(super) async fn delete(client: &Client, kind: &str, name: &str) -> Result<()
     let mut pairs = tags.pairs();
     // That may have been renewed.
     pairs.retain(|(key, _)| *key != EXPIRES);
-    api::tag_resource(client, name, &pairs).await?;
+    if let Err(fault) = api::tag_resource(client, name, &pairs).await {
+        tracing::debug!("{name} is deleted without tags: {fault}");
+    }
     match kind {
         INSTANCE => api::delete_instance_snapshot(client, name).await,
         _ => api::delete_disk_snapshot(client, name).await,

@@ -6,11 +6,11 @@ use super::made::{self, Made};
 use super::parameters::Parameters;
 use super::points::Found;
 use super::{api, copies, ec2};
-use crate::aws::Client;
+use crate::aws::{Client, fault};
 use crate::engine::{Clock, Error as EngineError, OpId, Phase, Plan, Session};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
-use crate::remote::TokioClock;
+use crate::remote::{TokioClock, retry_calls};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const LOOK_GAP_MAX: Duration = Duration::from_secs(20);
 /// What an export needs beside the session.
 #[derive(Debug)]
 pub(super) struct Exporting<'a> {
+    /// The point's id, for messages.
+    pub(super) point: &'a str,
     pub(super) cloud: &'a LightsailCloud,
     pub(super) client: &'a Client,
     pub(super) interrupt: Option<&'a AtomicBool>,
@@ -58,7 +60,7 @@ impl Exporting<'_> {
         let (export, exports) = self.export(session, copy, &source).await?;
         let found = exports.found.into_iter().next();
         let found = found.ok_or(EngineError::Misuse("nothing was exported"))?;
-        let made = found.made().map_err(|fault| remote(&source, fault))?;
+        let made = found.made().map_err(|fault| self.remote(fault))?;
         let plan = Plan {
             kind: made::KIND.to_owned(),
             parent: source.clone(),
@@ -68,10 +70,10 @@ impl Exporting<'_> {
         let op = prepare(session, plan).await?;
         session.create(op).await?;
         session.ready(op).await?;
-        let found = made.look(self.client).await;
-        let found = found.map_err(|fault| remote(&source, fault))?;
+        let complete = retry_calls(|| made.look(self.client)).await;
+        let complete = complete.map_err(|fault| self.remote(fault))?;
         let size = |id: &str| {
-            let mut snapshots = found.snapshots.iter();
+            let mut snapshots = complete.snapshots.iter();
             let snapshot = snapshots.find(|snapshot| snapshot.snapshot_id == id);
             snapshot.map_or(0, |snapshot| snapshot.volume_size.saturating_mul(1 << 30))
         };
@@ -106,7 +108,7 @@ impl Exporting<'_> {
             // What has failed is told by `ready`.
             match copy {
                 Ok(Some(copy)) if copy.phase != Phase::Pending => break,
-                Err(fault) if !fault.is_temporary() => return Err(remote(&name, fault)),
+                Err(fault) if !fault.is_temporary() => return Err(self.remote(fault)),
                 _ => {}
             }
             let doing = || format!("copy {}", point.info.id);
@@ -137,10 +139,10 @@ impl Exporting<'_> {
                 Ok(exports) if exports.failed > 0 && !exports.running => {
                     return Err(self.why_failed(source).await);
                 }
-                Err(fault) if !fault.is_temporary() => return Err(remote(source, fault)),
+                Err(fault) if !fault.is_temporary() => return Err(self.remote(fault)),
                 _ => {}
             }
-            let doing = || format!("export {source}");
+            let doing = || format!("export {}", self.point);
             wait.step(session, doing).await?;
         };
         session.ready(op).await?;
@@ -158,7 +160,10 @@ impl Exporting<'_> {
             None => "its reason is not known".to_owned(),
         };
         Error::Refused {
-            what: format!("the export of {source} to EC2 failed: {why}"),
+            what: format!(
+                "the export of lightsail:{} to EC2 failed: {why}",
+                self.point
+            ),
             hint: Some("try again, or look at `aws lightsail get-export-snapshot-records`".into()),
         }
     }
@@ -170,6 +175,10 @@ impl Exporting<'_> {
         };
         change(&mut parameters);
         parameters.to_text()
+    }
+
+    fn remote(&self, fault: Fault) -> Error {
+        fault::error(format!("export lightsail:{}", self.point), fault)
     }
 
     fn is_interrupted(&self) -> bool {
@@ -223,8 +232,4 @@ async fn prepare(session: &mut Session, plan: Plan) -> Result<OpId> {
     let ops = session.prepare(vec![plan]).await?;
     let op = ops.into_iter().next();
     Ok(op.ok_or(EngineError::Misuse("nothing was planned"))?)
-}
-
-fn remote(name: &str, fault: Fault) -> Error {
-    Error::remote(format!("export {name}"), fault)
 }

@@ -98,18 +98,20 @@ pub(super) async fn list(client: &Client, object: &str) -> Result<Listed, Fault>
     for found in manual {
         listed.add(found);
     }
-    if !is_snapshot && is_name(&name) {
-        if let Some(autos) = api::auto_snapshots(client, &name).await? {
-            listed.exists = date.is_none();
-            let kind = match autos.resource_type.as_str() {
-                "Disk" => copies::DISK,
-                _ => copies::INSTANCE,
-            };
-            let autos = autos.auto_snapshots.into_iter();
-            let asked_for = |auto: &AutoSnapshot| date.is_none_or(|date| date == auto.date);
-            for auto in autos.filter(asked_for) {
-                listed.add(of_auto_snapshot(region, &name, kind, auto));
-            }
+    let autos = match !is_snapshot && is_name(&name) {
+        true => api::auto_snapshots(client, &name).await?,
+        false => None,
+    };
+    if let Some(autos) = autos {
+        listed.exists = date.is_none();
+        let kind = match autos.resource_type.as_str() {
+            "Disk" => copies::DISK,
+            _ => copies::INSTANCE,
+        };
+        let autos = autos.auto_snapshots.into_iter();
+        let asked_for = |auto: &AutoSnapshot| date.is_none_or(|date| date == auto.date);
+        for auto in autos.filter(asked_for) {
+            listed.add(of_auto_snapshot(region, &name, kind, auto));
         }
     }
     listed.sort();

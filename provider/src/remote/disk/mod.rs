@@ -8,6 +8,7 @@
 mod block;
 mod evict;
 mod folder;
+pub(super) mod kin;
 
 use super::budget::Held;
 use super::lock;
@@ -22,6 +23,7 @@ use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,21 @@ const REST: Duration = Duration::from_secs(30);
 
 /// Threads that write.
 const WRITERS: u32 = 2;
+
+/// Chunks of all caches that are queued or being written.
+static UNWRITTEN: AtomicU64 = AtomicU64::new(0);
+
+/// How often it is looked whether all is written.
+const SETTLE_GAP: Duration = Duration::from_millis(5);
+
+/// Waits until all disk caches have written what was fetched, at most so long: for the end of a process, which
+/// would lose it. Blocks.
+pub fn settle(limit: Duration) {
+    let begun = Instant::now();
+    while UNWRITTEN.load(Ordering::Acquire) > 0 && begun.elapsed() < limit {
+        std::thread::sleep(SETTLE_GAP);
+    }
+}
 
 /// A disk cache of one process. All calls block.
 #[derive(Debug)]
@@ -131,6 +148,7 @@ impl Disk {
             return false;
         }
         queue.bytes = bytes;
+        UNWRITTEN.fetch_add(1, Ordering::AcqRel);
         queue.writes.push_back(write);
         let more = queue.writers < WRITERS;
         queue.writers = queue.writers.saturating_add(u32::from(more));
@@ -150,6 +168,7 @@ impl Disk {
                 write
             };
             self.write(&write, counters);
+            UNWRITTEN.fetch_sub(1, Ordering::AcqRel);
             drop(write);
             gave_back();
         }
