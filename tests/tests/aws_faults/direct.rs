@@ -10,7 +10,6 @@ use flr_provider::remote::{Chunked, DiskSettings, Settings, block_on, retry_call
 use flr_tests::aws_fake::{
     BLOCK_LEN, Blocks, Config, Fake, Image, ImageDisk, Instance, Snapshot, Volume,
 };
-use std::fmt::Debug;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -119,7 +118,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn of(error: &(impl std::error::Error + Debug)) -> Self {
+    pub(crate) fn of(error: &impl std::error::Error) -> Self {
         Self {
             said: error.to_string(),
             debug: format!("{error:?}"),
