@@ -7,7 +7,7 @@ use flr_provider::aws::EbsSnapshot;
 use flr_provider::remote::{Chunked, Rate, Settings, block_on, retry_calls};
 use flr_tests::aws_fake::{BLOCK_LEN, Blocks, Fake, FakeFault, Rate as Bound, Snapshot, When};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Another snapshot, with many blocks.
@@ -126,6 +126,8 @@ fn blocks_that_fail_at_random_are_all_right_in_the_end() {
         };
         let source = source(&fake, LARGE, &settings);
         let mut state = 0x9e37_79b9_7f4a_7c15_u64 + percent;
+        let hits = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&hits);
         fake.set_rule(move |call| {
             let hit = call.operation == "GetSnapshotBlock" && chance(&mut state) % 100 < percent;
             let faults = [
@@ -137,17 +139,16 @@ fn blocks_that_fail_at_random_are_all_right_in_the_end() {
                 FakeFault::HalfClosed(When::AfterEffect),
             ];
             let which = usize::try_from(chance(&mut state) % 6).expect("small");
-            hit.then(|| faults[which].clone())
+            hit.then(|| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                faults[which].clone()
+            })
         });
         let begun = Instant::now();
         assert_eq!(read_all(&source, COUNT), 0, "{percent} %");
-        let stats = source.stats();
-        let took = begun.elapsed();
-        println!(
-            "{percent} %: {COUNT} blocks in {took:.1?}, {} repetitions",
-            stats.retries
-        );
-        assert!(stats.retries >= percent * COUNT / 300, "{stats:?}");
+        let (hits, took) = (hits.load(Ordering::Relaxed), begun.elapsed());
+        println!("{percent} %: {COUNT} blocks in {took:.1?}, {hits} calls failed");
+        assert!(hits >= percent * COUNT / 200, "only {hits}");
     }
 }
 
