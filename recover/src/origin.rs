@@ -18,6 +18,9 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// What can be read, as addresses begin with it.
+pub const READ: &[&str] = &["file", "aws", "lightsail", "https", "s3", "gs", "az", "nbd"];
+
 /// Where an object's bytes come from.
 #[derive(Debug)]
 pub enum Origin {

@@ -472,6 +472,42 @@ fn a_lost_reply_makes_no_second_one_that_stays() {
 }
 
 #[test]
+fn tags_that_do_not_show_yet_are_ours_all_the_same() {
+    let (fake, place) = (world(), place());
+    let before = things(&fake.state());
+    // Longer than it takes to read, and as long as it takes to believe what does not show.
+    fake.state().settings.lag = Duration::from_millis(95);
+    assert_read(
+        &run_open(&fake, place.path(), "web-1"),
+        &[&system(), &data()],
+    );
+    assert_eq!(things(&fake.state()), before);
+}
+
+#[test]
+fn what_somebody_took_our_tags_off_is_theirs() {
+    let (fake, place) = (world(), place());
+    let args = open("web-1");
+    let args = args.each_ref().map(String::as_str);
+    let step = ("DeregisterImage", 1);
+    assert!(killed(&fake, place.path(), &args, step, When::BeforeEffect));
+    for snapshot in fake.state().tables.snapshots.values_mut() {
+        if snapshot.tags.remove("flr:owner").is_some() {
+            snapshot.tags.insert("keep".into(), "yes".into());
+        }
+    }
+    for image in fake.state().tables.images.values_mut() {
+        image.tags.remove("flr:owner");
+    }
+    let kept = things(&fake.state());
+    let output = run(&fake, place.path(), &["gc"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(20), "{said}");
+    assert!(said.contains("its tags are no longer ours"), "{said}");
+    assert_eq!(things(&fake.state()), kept);
+}
+
+#[test]
 fn reads_that_lag_behind_hide_nothing() {
     let steps = [
         ("ExportSnapshot", 1, When::AfterEffect),

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::output::{Failure, Outcome, fields};
 use clap::CommandFactory;
 use flr_fs::registry::{FILESYSTEMS, LAYERS};
+use flr_recover::origin::READ;
 use serde_json::json;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub(crate) fn version(ctx: &mut Context<'_>) -> Outcome {
     ctx.tally.done();
     if ctx.out.json {
         let value = json!({
-            "version": version, "layers": layers, "filesystems": filesystems, "providers": ["file"],
+            "version": version, "layers": layers, "filesystems": filesystems, "providers": READ,
         });
         ctx.out.message("status", &fields(value))?;
         return Ok(Exit::Done);
@@ -28,6 +29,7 @@ pub(crate) fn version(ctx: &mut Context<'_>) -> Outcome {
         layers.join(" "),
         filesystems.join(" ")
     ))?;
+    ctx.out.line(&format!("from: {}", READ.join(" ")))?;
     Ok(Exit::Done)
 }
 

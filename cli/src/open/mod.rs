@@ -24,6 +24,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// What tells points of a command line from each other.
+type PointKey = (Object, Option<PointSpec>);
+
 /// Opens each object once, however many addresses name it.
 pub(crate) struct Opener<'a> {
     global: &'a Global,
@@ -31,9 +34,9 @@ pub(crate) struct Opener<'a> {
     /// Files that are disks of every object that is opened.
     with: Vec<PathBuf>,
     options: OpenOptions,
-    points: HashMap<(Object, Option<PointSpec>), Arc<Point>>,
+    points: HashMap<PointKey, Arc<Point>>,
     /// What those of a provider are read from.
-    chosen: HashMap<(Object, Option<PointSpec>), (Arc<dyn Catalog>, PointInfo)>,
+    chosen: HashMap<PointKey, (Arc<dyn Catalog>, PointInfo)>,
     noted: bool,
 }
 

@@ -297,12 +297,16 @@ impl Client {
         let error_type = headers
             .get("x-amzn-errortype")
             .and_then(|it| it.to_str().ok());
-        // The status is a word already, so what cannot be read of the rest does not matter.
-        let body = read_body(sent, ERROR_MAX)
-            .await
-            .unwrap_or_else(|_| Bytes::new());
+        let explained = read_body(sent, ERROR_MAX).await;
+        let is_whole = explained.is_ok();
+        // The status is a word already, and the code may be in the headers.
+        let body = explained.unwrap_or_else(|_| Bytes::new());
         let secrets = secrets(request, credentials);
         let mut fault = faults::fault(status, error_type, &body, &secrets);
+        if !is_whole && fault.kind == FaultKind::Refused {
+            // What got lost may have been that it is throttled, or gone.
+            fault.kind = FaultKind::Unknown;
+        }
         fault.retry_after = retry_after(&headers);
         let code = fault.code.as_deref().unwrap_or_default();
         if faults::is_signature(code) && clock.correct(&headers) {

@@ -162,7 +162,11 @@ async fn list<E: serde::de::DeserializeOwned>(
         Position::Token(token) => query.push(("pageToken".to_owned(), token.to_owned())),
     }
     let response = client.call_limited(get(path, query), PAGE_BYTES).await?;
-    serde_json::from_slice(&response.body).map_err(|error| senseless(call, &error.to_string()))
+    serde_json::from_slice(&response.body).map_err(|error| {
+        // Its own words would quote what it has found, and that may be a token.
+        let (kind, line, column) = (error.classify(), error.line(), error.column());
+        senseless(call, &format!("{kind:?} error in line {line} at {column}"))
+    })
 }
 
 /// Checks what a page says.

@@ -30,7 +30,12 @@ pub(super) fn fault(status: u16, error_type: Option<&str>, body: &[u8], secrets:
             Some(message) => format!("{message} (HTTP {status})"),
             None => format!("the server answered with HTTP {status} and no reason"),
         };
-        return Fault::new(kind_of_status(status), words);
+        // Whatever AWS refuses, it says why. An answer that does not was not heard rightly.
+        let kind = match status {
+            400 => FaultKind::Unknown,
+            status => kind_of_status(status),
+        };
+        return Fault::new(kind, words);
     };
     let words = message.unwrap_or_else(|| format!("HTTP {status}"));
     let kind = kind_of_code(&code, said.reason.as_deref(), &words);

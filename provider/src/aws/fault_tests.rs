@@ -150,6 +150,10 @@ fn an_answer_without_a_code_is_not_an_end() {
         assert_eq!(it.kind, FaultKind::Unknown, "{body}");
         assert_eq!(it.code, None);
         assert_eq!(
+            fault(400, None, body.as_bytes(), &[]).kind,
+            FaultKind::Unknown
+        );
+        assert_eq!(
             fault(500, None, body.as_bytes(), &[]).kind,
             FaultKind::Unknown
         );

@@ -351,4 +351,62 @@ mod tests {
             "{text}"
         );
     }
+
+    /// Asking whose credentials these are takes no permission.
+    const FREE: [&str; 2] = ["GetCallerIdentity", "GetCallerIdentityResult"];
+
+    #[test]
+    fn every_call_of_this_folder_is_allowed() {
+        let document = all();
+        let allowed: BTreeSet<_> = statements(&document).iter().flat_map(actions).collect();
+        let allowed: BTreeSet<_> = allowed.iter().filter_map(|a| a.split(':').nth(1)).collect();
+        let mut folders = vec![std::path::PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/aws"
+        ))];
+        let mut calls = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(path).unwrap();
+                calls.extend(
+                    text.split('"')
+                        .filter(|word| is_call(word))
+                        .map(str::to_owned),
+                );
+            }
+        }
+        assert!(calls.len() > 10, "{calls:?}");
+        for call in calls.iter().filter(|call| !FREE.contains(&call.as_str())) {
+            assert!(allowed.contains(call.as_str()), "{call}");
+        }
+    }
+
+    /// Whether text in quotes is the name of a call, as `DescribeVolumes` is.
+    fn is_call(word: &str) -> bool {
+        let verbs = [
+            "Attach",
+            "Copy",
+            "Create",
+            "Delete",
+            "Deregister",
+            "Describe",
+            "Detach",
+            "Export",
+            "Get",
+            "List",
+            "Modify",
+            "Start",
+            "Tag",
+        ];
+        let named = |verb: &str| {
+            let rest = word.strip_prefix(verb).unwrap_or_default();
+            rest.starts_with(|first: char| first.is_ascii_uppercase())
+        };
+        word.bytes().all(|byte| byte.is_ascii_alphabetic()) && verbs.into_iter().any(named)
+    }
 }

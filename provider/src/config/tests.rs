@@ -187,122 +187,130 @@ fn a_source_takes_only_what_is_of_its_type() {
     assert_eq!(error.hint().unwrap(), "did you mean filer?");
 }
 
+/// Text, what is said of it, and what to try.
+type Mistake = (&'static str, &'static str, &'static str);
+
+const AT_THE_TOP: &[Mistake] = &[
+    (
+        "regoin = \"x\"",
+        "user.toml:1: unknown key regoin",
+        "did you mean region?",
+    ),
+    (
+        "\n\ncolour = 1",
+        "user.toml:3: unknown key colour",
+        "keys are profile, region, ",
+    ),
+    (
+        "svm = \"x\"",
+        "user.toml:1: the key svm belongs to a source",
+        "[source.NAME]",
+    ),
+    (
+        "[sources.x]",
+        "user.toml:1: unknown table sources",
+        "[source.NAME]",
+    ),
+    (
+        "source = 1",
+        "user.toml:1: source: expected a table, found an integer",
+        "source.NAME",
+    ),
+    (
+        "[source]\nx = 1",
+        "user.toml:2: source.x: expected a table",
+        "source.NAME",
+    ),
+    (
+        "ttl = 30",
+        "user.toml:1: ttl: expected a length of time",
+        "config show",
+    ),
+    (
+        "max_cost_usd = -1",
+        "user.toml:1: max_cost_usd: expected a number of dollars",
+        "",
+    ),
+    (
+        "max_cost_usd = nan",
+        "user.toml:1: max_cost_usd: expected a number of dollars",
+        "",
+    ),
+    (
+        "cache_dir = \"cache\"",
+        "user.toml:1: cache_dir: expected an absolute path",
+        "",
+    ),
+    (
+        "tags = { \"flr:owner\" = \"x\" }",
+        "user.toml:1: tags: expected no tag that",
+        "",
+    ),
+    (
+        "tags = { a = 1 }",
+        "tags: expected text in every tag, found an integer",
+        "",
+    ),
+    ("a = 1\na = 2", "user.toml:2: duplicate key", "TOML"),
+    (
+        "\"\\u001b[2J\" = 1",
+        "user.toml:1: unknown key \\u{1b}[2J",
+        "keys are",
+    ),
+];
+
+const IN_A_SOURCE: &[Mistake] = &[
+    (
+        "[source.aws]\ntype = \"aws\"",
+        "user.toml:1: no source can be called aws",
+        "letters",
+    ),
+    (
+        "[source.a]\nregion = \"x\"",
+        "user.toml:1: the source a has no type",
+        "type =",
+    ),
+    (
+        "[source.a]\ntype = \"asw\"",
+        "user.toml:2: unknown type asw",
+        "types are aws, ",
+    ),
+    (
+        "[source.a]\ntype = 1",
+        "user.toml:2: type: expected text, found an integer",
+        "type =",
+    ),
+    (
+        "[source.a]\ntype = \"aws\"\n\nsvm = \"x\"",
+        "user.toml:4: the source a is of type aws, and svm is a key of ontap",
+        "keys of aws are profile, region",
+    ),
+    (
+        "[source.a]\ntype = \"aws\"\nproflie = \"x\"",
+        "user.toml:3: unknown key proflie of the source a",
+        "did you mean profile?",
+    ),
+    (
+        "[source.a]\ntype = \"aws\"\ncache_bytes = 1",
+        "user.toml:3: the key cache_bytes is not of a source",
+        "above all tables",
+    ),
+    (
+        "[source.a]\ntype = \"ontap\"",
+        "user.toml:2: the source a of type ontap has no endpoint",
+        "endpoint is a URL",
+    ),
+    (
+        "[source.a]\ntype = \"ontap\"\nendpoint = \"https://a\"\npassword_file = \"/a\"\n\
+         password_command = \"b\"",
+        "user.toml:4: the source a says twice where its password is",
+        "keep one",
+    ),
+];
+
 #[test]
 fn mistakes_name_their_place_and_what_was_meant() {
-    for (text, what, hint) in [
-        (
-            "regoin = \"x\"",
-            "user.toml:1: unknown key regoin",
-            "did you mean region?",
-        ),
-        (
-            "\n\ncolour = 1",
-            "user.toml:3: unknown key colour",
-            "keys are profile, region, ",
-        ),
-        (
-            "svm = \"x\"",
-            "user.toml:1: the key svm belongs to a source",
-            "[source.NAME]",
-        ),
-        (
-            "[sources.x]",
-            "user.toml:1: unknown table sources",
-            "[source.NAME]",
-        ),
-        (
-            "source = 1",
-            "user.toml:1: source: expected a table, found an integer",
-            "source.NAME",
-        ),
-        (
-            "[source]\nx = 1",
-            "user.toml:2: source.x: expected a table",
-            "source.NAME",
-        ),
-        (
-            "ttl = 30",
-            "user.toml:1: ttl: expected a length of time",
-            "config show",
-        ),
-        (
-            "max_cost_usd = -1",
-            "user.toml:1: max_cost_usd: expected a number of dollars",
-            "",
-        ),
-        (
-            "max_cost_usd = nan",
-            "user.toml:1: max_cost_usd: expected a number of dollars",
-            "",
-        ),
-        (
-            "cache_dir = \"cache\"",
-            "user.toml:1: cache_dir: expected an absolute path",
-            "",
-        ),
-        (
-            "tags = { \"flr:owner\" = \"x\" }",
-            "user.toml:1: tags: expected no tag that",
-            "",
-        ),
-        (
-            "tags = { a = 1 }",
-            "tags: expected text in every tag, found an integer",
-            "",
-        ),
-        (
-            "[source.aws]\ntype = \"aws\"",
-            "user.toml:1: no source can be called aws",
-            "letters",
-        ),
-        (
-            "[source.a]\nregion = \"x\"",
-            "user.toml:1: the source a has no type",
-            "type =",
-        ),
-        (
-            "[source.a]\ntype = \"asw\"",
-            "user.toml:2: unknown type asw",
-            "types are aws, ",
-        ),
-        (
-            "[source.a]\ntype = 1",
-            "user.toml:2: type: expected text, found an integer",
-            "type =",
-        ),
-        (
-            "[source.a]\ntype = \"aws\"\n\nsvm = \"x\"",
-            "user.toml:4: the source a is of type aws, and svm is a key of ontap",
-            "keys of aws are profile, region",
-        ),
-        (
-            "[source.a]\ntype = \"aws\"\nproflie = \"x\"",
-            "user.toml:3: unknown key proflie of the source a",
-            "did you mean profile?",
-        ),
-        (
-            "[source.a]\ntype = \"aws\"\ncache_bytes = 1",
-            "user.toml:3: the key cache_bytes is not of a source",
-            "above all tables",
-        ),
-        (
-            "[source.a]\ntype = \"ontap\"",
-            "user.toml:2: the source a of type ontap has no endpoint",
-            "endpoint is a URL",
-        ),
-        (
-            "[source.a]\ntype = \"ontap\"\nendpoint = \"https://a\"\npassword_file = \"/a\"\n\
-             password_command = \"b\"",
-            "user.toml:4: the source a says twice where its password is",
-            "keep one",
-        ),
-        ("a = 1\na = 2", "user.toml:2: duplicate key", "TOML"),
-        (
-            "\"\\u001b[2J\" = 1",
-            "user.toml:1: unknown key \\u{1b}[2J",
-            "keys are",
-        ),
-    ] {
+    for (text, what, hint) in AT_THE_TOP.iter().chain(IN_A_SOURCE) {
         let (said, hinted) = Place::new(&[("user.toml", text)]).wrong();
         assert!(said.contains(what), "{text}: {said}");
         assert!(hinted.contains(hint), "{text}: {hinted}");

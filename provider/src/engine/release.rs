@@ -165,18 +165,28 @@ impl Releasing<'_> {
             true => settings.call_limit,
             false => settings.settled_after(),
         };
+        self.since_called(now) >= wait
+    }
+
+    /// For how long no call that makes it can have been begun.
+    fn since_called(&self, now: Duration) -> Duration {
         let me = &self.engine.shared.me;
         let called = self.record.called.as_ref();
         // Time since boot of another boot says nothing.
         let called = called.filter(|moment| moment.boot == me.boot);
-        let since = called.map_or(self.begun, |moment| moment.since_boot);
-        now.saturating_sub(since) >= wait || now.saturating_sub(self.begun) >= wait
+        let called = called.map_or(self.begun, |moment| moment.since_boot);
+        now.saturating_sub(called.min(self.begun))
     }
 
     /// One step towards the end of a resource that was seen.
     async fn step(&mut self, seen: &Seen) -> Result<Option<Fault>, Why> {
         if !is_of(seen, self.record) {
-            return Err(Why::NotOurs);
+            // Tags may be younger than what reads show.
+            let now = self.engine.clock().since_boot();
+            return match self.since_called(now) < self.engine.settings().settled_after() {
+                true => Ok(None),
+                false => Err(Why::NotOurs),
+            };
         }
         if seen.phase == Phase::Deleting {
             self.deleting_seen = true;

@@ -4,8 +4,9 @@
 //! `aws-victim use|hold GIB SNAPSHOT…`, `aws-victim plain INSTANCE SNAPSHOT` (without a device) and
 //! `aws-victim gc`. Where AWS is and who asks stands in the
 //! environment, as for flr. `FLR_TEST_USUAL` takes flr's own patience instead of the tests' haste;
-//! `FLR_TEST_WINDOW_MS`, `FLR_TEST_TTL`, `FLR_TEST_KEEP` change a part of it. `hold` and `plain` wait
-//! for the end of their input before they close.
+//! `FLR_TEST_WINDOW_MS`, `FLR_TEST_LIMIT_MS` (of each step), `FLR_TEST_CALL_MS`, `FLR_TEST_TTL`,
+//! `FLR_TEST_KEEP` change a part of it. `FLR_TEST_TRACE` logs all that flr would, and says of errors all
+//! that can be said. `hold` and `plain` wait for the end of their input before they close.
 
 use flr_provider::aws::ebs_volume::{EBS_VOLUME, VolumeParameters};
 use flr_provider::aws::volume::clone_with;
@@ -28,9 +29,15 @@ use std::time::Duration;
 const CHUNK: usize = 1 << 20;
 
 fn main() -> ExitCode {
+    let level = if flag("FLR_TEST_TRACE") {
+        "trace"
+    } else {
+        "info"
+    };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        .with_env_filter(format!("flr={level},flr_provider={level},flr_fs={level}"))
         .init();
     let args: Vec<_> = std::env::args().skip(1).collect();
     match args[0].as_str() {
@@ -51,14 +58,15 @@ fn flag(name: &str) -> bool {
 
 fn settings() -> Settings {
     let ms = Duration::from_millis;
+    let limit = ms(number("FLR_TEST_LIMIT_MS").unwrap_or(8000));
     Settings {
         consistency_window: ms(number("FLR_TEST_WINDOW_MS").unwrap_or(50)),
-        call_limit: ms(1500),
-        create_limit: ms(8000),
-        ready_limit: ms(8000),
-        attach_limit: ms(8000),
+        call_limit: ms(number("FLR_TEST_CALL_MS").unwrap_or(1500)),
+        create_limit: limit,
+        ready_limit: limit,
+        attach_limit: limit,
         stuck_after: ms(400),
-        release_limit: ms(8000),
+        release_limit: limit,
         ttl: Duration::from_secs(number("FLR_TEST_TTL").unwrap_or(600)),
         mark_delay: Duration::ZERO,
         look_gap: ms(10),
@@ -91,6 +99,10 @@ fn told(cleanup: &Cleanup) -> ExitCode {
     }
     for (item, why) in &cleanup.left {
         println!("left {item}: {why}");
+        println!("debug {why:?}");
+    }
+    if flag("FLR_TEST_TRACE") {
+        println!("debug {cleanup:?}");
     }
     cleanup.exit_code(true).into()
 }
@@ -106,6 +118,7 @@ fn gc() -> ExitCode {
         Ok(cleanup) => told(&cleanup),
         Err(error) => {
             println!("{error}");
+            println!("debug {error:?}");
             ExitCode::from(1)
         }
     }
@@ -145,6 +158,7 @@ fn plain(instance: &str, snapshot: &str) -> ExitCode {
         Ok(cleanup) => told(&cleanup),
         Err(error) => {
             println!("{error}");
+            println!("debug {error:?}");
             ExitCode::from(1)
         }
     }
@@ -198,6 +212,7 @@ fn read(hold: bool, gib: u64, snapshots: &[String]) -> ExitCode {
         Ok(opened) => opened,
         Err(error) => {
             println!("{error}");
+            println!("debug {error:?}");
             let left = matches!(error, flr_provider::Error::Leftover { .. });
             return ExitCode::from(if left { 21 } else { 1 });
         }
@@ -206,6 +221,9 @@ fn read(hold: bool, gib: u64, snapshots: &[String]) -> ExitCode {
         println!("{}", digest(&disk));
     }
     println!("session {}", held.session());
+    if flag("FLR_TEST_TRACE") {
+        println!("debug {held:?}");
+    }
     if hold {
         wait_for_input();
     }
@@ -221,6 +239,9 @@ fn open(
 ) -> flr_provider::Result<(Vec<Disk>, Box<dyn Held>)> {
     let client = Client::new(&ClientSettings::default())?;
     let point = point(gib, snapshots);
+    if flag("FLR_TEST_TRACE") {
+        println!("debug {client:?} {point:?} {how:?}");
+    }
     if flag("FLR_TEST_USUAL") {
         return clone_disks(&client, &point, how);
     }

@@ -2,7 +2,7 @@
 //! the middle. The environment says where AWS is, and where the journal.
 //!
 //! `lightsail-victim points OBJECT | open POINT OFFSET LEN | refuse POINT | gc`: prints lines that a test
-//! reads.
+//! reads. `FLR_TEST_LIMIT_MS` is the limit of each step instead of the usual ones.
 
 use flr_provider::aws::lightsail::{Lightsail, LightsailCloud};
 use flr_provider::aws::{Client, ClientSettings};
@@ -45,7 +45,14 @@ fn main() -> ExitCode {
 
 fn settings() -> Settings {
     let ms = Duration::from_millis;
+    let limit = std::env::var("FLR_TEST_LIMIT_MS").ok();
+    let limit = limit.map(|limit| ms(limit.parse().expect("a number")));
+    let usual = Settings::default();
     Settings {
+        create_limit: limit.unwrap_or(usual.create_limit),
+        ready_limit: limit.unwrap_or(usual.ready_limit),
+        attach_limit: limit.unwrap_or(usual.attach_limit),
+        release_limit: limit.unwrap_or(usual.release_limit),
         consistency_window: ms(100),
         call_limit: ms(1000),
         look_gap: ms(5),
@@ -55,7 +62,7 @@ fn settings() -> Settings {
         // Nothing of a live session is ever as old.
         grace: ms(0),
         mark_delay: ms(0),
-        ..Settings::default()
+        ..usual
     }
 }
 
@@ -63,7 +70,8 @@ fn failed(error: &flr_provider::Error) -> ExitCode {
     println!("error {error}");
     println!("hint {}", error.hint().unwrap_or_default());
     println!("debug {error:?}");
-    ExitCode::from(1)
+    let left = matches!(error, flr_provider::Error::Leftover { .. });
+    ExitCode::from(if left { 21 } else { 1 })
 }
 
 fn print_points(points: &[PointInfo]) -> ExitCode {
@@ -118,6 +126,7 @@ fn told(cleanup: &Cleanup) -> ExitCode {
     }
     for (item, why) in &cleanup.left {
         println!("left {item}: {why}");
+        println!("debug {why:?}");
     }
     ExitCode::from(cleanup.exit_code(true))
 }

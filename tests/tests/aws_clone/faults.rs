@@ -58,9 +58,10 @@ fn a_name_that_is_taken_is_not_insisted_on() {
         if call.operation == "AttachVolume" && call.nth == 1 {
             let name = call.parameter("Device").unwrap_or_default();
             let text = format!(
-                "<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>Invalid value \
-                 '{name}' for unixDevice. Attachment point {name} is already in use</Message></Error>\
-                 </Errors><RequestID>r</RequestID></Response>"
+                "<Response><Errors><Error><Code>InvalidParameterValue</Code>\
+                 <Message>Invalid value '{name}' for unixDevice. \
+                 Attachment point {name} is already in use</Message></Error></Errors>\
+                 <RequestID>r</RequestID></Response>"
             );
             answer.body = text.into_bytes();
         }

@@ -15,8 +15,8 @@ use crate::aws::cloud::way;
 use crate::aws::{AwsCloud, Client, ClientSettings};
 use crate::clouds::{Way, Ways, Which};
 use crate::engine::{
-    Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
-    TagCall, Tags,
+    Answer, AttachCall, Clock, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat,
+    Seen, SystemClock, TagCall, Tags, tags,
 };
 use crate::fault::{Fault, FaultKind};
 use crate::held;
@@ -47,6 +47,9 @@ const REGIONS: &[&str] = &[
     "us-west-1",
     "us-west-2",
 ];
+
+/// A call takes at most so long, by the engine's limit.
+const CALL_MAX: Duration = Duration::from_secs(30);
 
 /// An account's Lightsail in one region.
 #[derive(Debug)]
@@ -177,11 +180,31 @@ impl LightsailCloud {
             }
             made::KIND => {
                 let made = Parameters::read(&record.parameters)?.made()?;
-                made.seen(&self.client).await?
+                let mut seen = made.seen(&self.client).await?;
+                if let Some(seen) = &mut seen
+                    && !seen.tags.contains_key(tags::OP)
+                    && self.is_tagged_lately(record)
+                {
+                    let pairs = record.tags().pairs().into_iter();
+                    let pairs = pairs.map(|(key, value)| (key.to_owned(), value));
+                    seen.tags.extend(pairs);
+                }
+                seen
             }
             kind => return self.of_operation(kind, record.op).await,
         };
         Ok(seen.into_iter().collect())
+    }
+
+    /// Whether tags were set so short a time ago that they may not show yet. Once they should, their
+    /// absence means that somebody has taken them away, to keep it.
+    fn is_tagged_lately(&self, record: &Record) -> bool {
+        let called = record.called.as_ref().filter(|_| record.id.is_some());
+        let since = called.and_then(|called| {
+            let now = SystemClock.since_boot();
+            now.checked_sub(called.since_boot)
+        });
+        since.is_some_and(|since| since < self.window.saturating_add(CALL_MAX))
     }
 
     /// What was made goes before what it was made from.

@@ -75,9 +75,8 @@ mod tests {
     #[test]
     fn the_last_one_comes_first_and_old_ones_are_forgotten() {
         let folder = tempfile::TempDir::new().unwrap();
-        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700)).unwrap();
         let settings = DiskSettings {
-            folder: folder.path().to_owned(),
+            folder: folder.path().join("cache"),
             bytes_max: 1 << 20,
         };
         assert!(kin(&settings, "vol-1").is_empty());
@@ -95,7 +94,10 @@ mod tests {
     #[test]
     fn a_folder_that_others_may_read_is_not_used() {
         let folder = tempfile::TempDir::new().unwrap();
-        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let opened = std::fs::File::open(folder.path()).unwrap();
+        opened
+            .set_permissions(PermissionsExt::from_mode(0o755))
+            .unwrap();
         let settings = DiskSettings {
             folder: folder.path().to_owned(),
             bytes_max: 1 << 20,
