@@ -89,7 +89,12 @@ impl Opener<'_> {
         let origin = origin::origin(&address.object, &settings);
         let origin = origin.map_err(|error| failed(address, &error))?;
         if address.point.is_some() && !matches!(origin, Origin::Catalog { .. }) {
+            let object = match &origin {
+                Origin::File { path, .. } => Object::Local(path.into()),
+                Origin::Disk(_) | Origin::Catalog { .. } => address.object.clone(),
+            };
             let now = Address {
+                object,
                 point: None,
                 ..address.clone()
             };

@@ -50,7 +50,7 @@ const COMMANDS: &[(&[&str], i32)] = &[
     (&["ls", "web01.img:/nope"], 4),
     (&["ls", "web01.img:/nope", "web01.img:/etc"], 3),
     (&["ls", "nope.img"], 10),
-    (&["ls", "vol-01234567"], 7),
+    (&["ls", "s-6we4k062vs82hmgt90pv"], 7),
     (&["ls", "--no-replay", "ext4-journal.img"], 0),
     (&["ls"], 2),
     (&["tree", "web01.img:/home"], 0),
