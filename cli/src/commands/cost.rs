@@ -145,11 +145,11 @@ fn cost_json(address: &Address, estimate: &Estimate) -> Map<String, Value> {
 
 /// Whether known content costs more than is allowed; asked before any of it is read.
 pub(crate) fn check(opener: &Opener<'_>, address: &Address, bytes: u64) -> Result<(), Failure> {
-    let how = opener.how(address)?;
-    let (Some(max), false) = (how.max_cost, how.yes) else {
+    let Some((catalog, point)) = opener.catalog_of(address) else {
         return Ok(());
     };
-    let Some((catalog, point)) = opener.catalog_of(address) else {
+    let how = opener.how(address)?;
+    let (Some(max), false) = (how.max_cost, how.yes) else {
         return Ok(());
     };
     let estimate = catalog.cost(point, &how, bytes);

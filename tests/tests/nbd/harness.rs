@@ -63,6 +63,8 @@ impl Server {
     pub(crate) fn nbdkit(dir: &TempDir, words: &[&str]) -> Self {
         let socket = dir.path().join("nbdkit.sock");
         let mut command = Command::new("nbdkit");
+        // What it makes for itself goes with the test: it is killed, and leaves it there.
+        command.env("TMPDIR", dir.path());
         command.args(["--foreground", "--readonly", "--unix"]);
         command.arg(&socket).args(words);
         Self::start(&mut command, &socket)
@@ -72,6 +74,7 @@ impl Server {
     pub(crate) fn nbdkit_for_writing(dir: &TempDir, words: &[&str]) -> Self {
         let socket = dir.path().join("nbdkit.sock");
         let mut command = Command::new("nbdkit");
+        command.env("TMPDIR", dir.path());
         command.args(["--foreground", "--unix"]);
         command.arg(&socket).args(words);
         Self::start(&mut command, &socket)
