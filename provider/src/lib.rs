@@ -18,6 +18,7 @@
 //! | [`aws`], [`http`], [`nbd`], [`object`] | where they are from |
 //! | [`config`] | `config.toml` |
 //! | [`secret`] | passwords, and where users keep them |
+//! | [`interruptible`] | reads that end with a signal |
 //! | [`clouds`] | the providers that make something temporary |
 //! | [`engine`] | temporary resources of providers, and their end |
 //! | [`held`] | a session of it that is kept open |
@@ -32,6 +33,7 @@ pub mod fault;
 pub mod file;
 pub mod held;
 pub mod http;
+pub mod interruptible;
 mod locks;
 mod mounted;
 pub mod nbd;

@@ -17,6 +17,7 @@ use crate::engine::{self, Engine, OpId, Plan, Session};
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
 use crate::held::{HeldSession, engine};
+use crate::interruptible::Interruptible;
 use crate::point::{Access, Disk, DiskInfo, Held, OpenHow, PointInfo};
 use crate::remote::{block_on, retry_calls};
 use flr_fs::ByteSource;
@@ -273,9 +274,13 @@ fn open(
             size: disk.size,
             name: volume.name.as_deref(),
         };
-        let source = devices.open(wanted, APPEAR_LIMIT, go_on)?;
+        let device = devices.open(wanted, APPEAR_LIMIT, go_on)?;
+        let source: Arc<dyn ByteSource> = match &how.interrupt {
+            Some(flag) => Arc::new(Interruptible::new(Arc::new(device), Arc::clone(flag))),
+            None => Arc::new(device),
+        };
         Ok(Disk {
-            source: Arc::new(source),
+            source,
             may_be_container: false,
         })
     };
