@@ -133,6 +133,38 @@ fn a_stalled_store_is_an_error_within_the_deadline() {
 }
 
 #[test]
+fn after_a_read_that_waited_in_vain_the_next_ones_wait_less_until_something_comes() {
+    let mut fake = Fake::new(8 * CHUNK as usize, CHUNK);
+    let stalls = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&stalls);
+    fake.fetch_plan = Box::new(move |_, _| match still.load(Ordering::SeqCst) {
+        true => Act::Stall,
+        false => Act::Serve,
+    });
+    let fake = shared(fake);
+    let settings = Settings {
+        deadline: Duration::from_millis(3000),
+        attempt_limit: Duration::from_millis(5000),
+        readahead: false,
+        ..settings()
+    };
+    let source = chunked(&fake, &settings);
+    let took = |chunk: u64, works: bool| {
+        let started = Instant::now();
+        let at = chunk * u64::from(CHUNK);
+        assert_eq!(read(&*source, at, 10).is_ok(), works);
+        started.elapsed()
+    };
+    assert!(took(0, false) >= settings.deadline);
+    assert!(took(1, false) < settings.deadline / 2);
+    assert!(took(2, false) < settings.deadline / 2);
+    stalls.store(false, Ordering::SeqCst);
+    assert!(took(3, true) < settings.deadline / 2);
+    stalls.store(true, Ordering::SeqCst);
+    assert!(took(4, false) >= settings.deadline);
+}
+
+#[test]
 fn who_leaves_does_not_end_the_flight_of_others() {
     let mut fake = Fake::new(8 * CHUNK as usize, CHUNK);
     let open = Arc::new(AtomicBool::new(false));

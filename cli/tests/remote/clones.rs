@@ -60,9 +60,6 @@ fn what_was_made_is_gone_at_the_end() {
         account.is_some() && account < create,
         "the account first: {changes:?}"
     );
-    for call in stage.fake.requests() {
-        println!("{:?} {}", call.at, call.operation);
-    }
     stage.assert_clean();
     // For programs.
     let said = cloned(&stage, "cp", ":/etc/", &["to", "--json"]).ended_with(0);
@@ -113,7 +110,7 @@ fn what_is_kept_is_kept_until_it_is_closed() {
     // Nobody takes it before its time.
     let said = stage.run(&["gc"]).ended_with(0);
     assert!(said.out.contains("kept "), "{}", said.out);
-    assert_eq!(stage.ours(), [id.clone()]);
+    assert_eq!(stage.ours(), std::slice::from_ref(&id));
     let before = stage.fake.state().volumes[&id].tags["flr:expires"].clone();
     stage
         .run(&["session", "extend", &session, "--ttl", "5h"])
@@ -329,7 +326,7 @@ fn only_the_account_that_it_is_in_cleans_up() {
         all.contains("111122223333") && all.contains("444455556666"),
         "{all}"
     );
-    assert_eq!(stage.ours(), [id.clone()]);
+    assert_eq!(stage.ours(), std::slice::from_ref(&id));
     let said = as_other(&["session", "close", &stage.run(&["session", "ls"]).out[..32]]);
     assert_ne!(said.code, 0, "{}", said.out);
     assert_eq!(stage.ours(), [id]);
@@ -370,7 +367,7 @@ fn without_the_journal_the_tags_tell_and_the_clock_of_the_provider() {
         "the mark is too young: {}",
         said.out
     );
-    assert_eq!(stage.ours(), [id.clone()]);
+    assert_eq!(stage.ours(), std::slice::from_ref(&id));
     stage.fake.set_clock_skew(115 * 60);
     let said = elsewhere(&["gc"]).ended_with(0);
     assert!(
