@@ -51,7 +51,12 @@ impl Oracle {
         if matches!(self, Self::Debugfs) {
             // It ends with 0 in any case, and tells its version.
             let told = String::from_utf8_lossy(&done.stderr);
-            if told.contains("Bad CRC") {
+            // A checksum, or the log's own superblock, is not there.
+            let refusals = [
+                "Bad CRC",
+                "Bad magic number in super-block while recovering",
+            ];
+            if refusals.iter().any(|refusal| told.contains(refusal)) {
                 return None;
             }
             assert!(told.lines().count() <= 1, "{told}");
