@@ -50,12 +50,20 @@ impl Limiter {
     /// A call that was started in `epoch` was turned down. `false` if the limit has been halved since:
     /// what was started before says nothing about the new one.
     pub(super) fn throttled(&mut self, epoch: u64) -> bool {
+        if !self.is_news(epoch) {
+            return false;
+        }
+        self.fast = false;
+        self.limit = self.limit.checked_div(2).unwrap_or(UNIT).max(UNIT);
+        true
+    }
+
+    /// The same where not the calls at once are too many but those of a second: the limit stays.
+    pub(super) fn is_news(&mut self, epoch: u64) -> bool {
         if epoch != self.epoch {
             return false;
         }
         self.epoch = self.epoch.saturating_add(1);
-        self.fast = false;
-        self.limit = self.limit.checked_div(2).unwrap_or(UNIT).max(UNIT);
         true
     }
 }

@@ -252,10 +252,15 @@ impl Hub {
 
     fn throttled(&self, state: &mut State, epoch: u64, fault: &Fault) {
         self.counters.throttles.add(1);
-        if state.limiter.throttled(epoch)
-            && let Some(bucket) = &mut state.bucket
-        {
-            bucket.throttled();
+        match &mut state.bucket {
+            Some(bucket) => {
+                if state.limiter.is_news(epoch) {
+                    bucket.throttled(Instant::now());
+                }
+            }
+            None => {
+                let _ = state.limiter.throttled(epoch);
+            }
         }
         if let Some(after) = fault.retry_after {
             let until = Instant::now().checked_add(after.min(self.settings.backoff_max));
