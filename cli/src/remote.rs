@@ -7,11 +7,11 @@ use crate::exit::Exit;
 use crate::output::Failure;
 use crate::signals::Interrupt;
 use flr_provider::Error;
-use flr_provider::config::{Config, Values};
+use flr_provider::config::{Config, Source, SourceType, Values};
 use flr_provider::engine::Cleanup;
 use flr_provider::point::Held;
 use flr_provider::remote::{self, Cancel, DiskSettings, cancelled_by};
-use flr_recover::address::Object;
+use flr_recover::address::{Object, Provider};
 use flr_recover::origin::{NamedSource, Settings};
 use jiff::tz::TimeZone;
 use std::cell::{OnceCell, RefCell};
@@ -86,7 +86,10 @@ impl Remote {
             endpoint_url: values.endpoint().map(str::to_owned),
             live: self.global.live,
             insecure: self.global.remote.insecure,
-            reading: self.reading(&values)?,
+            reading: match is_file(object, source) {
+                true => remote::Settings::default(),
+                false => self.reading(&values)?,
+            },
             source: source.map(|source| NamedSource {
                 kind: source.kind,
                 values,
@@ -177,6 +180,17 @@ impl Remote {
             all.get_or_insert_default().add(held.close());
         }
         all
+    }
+}
+
+/// Whether it is a file here: what reads only those has nothing to end by itself, and leaves signals
+/// as they are.
+fn is_file(object: &Object, source: Option<&Source>) -> bool {
+    match object {
+        Object::Local(_) => true,
+        Object::Provider { provider, .. } => *provider == Provider::File,
+        Object::Source { .. } => source.is_some_and(|source| source.kind == SourceType::File),
+        Object::Cloud { .. } | Object::Arn(_) | Object::Url(_) => false,
     }
 }
 
