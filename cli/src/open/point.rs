@@ -85,11 +85,7 @@ impl Opener<'_> {
 
     /// Where the bytes of an address come from. A file has no points.
     pub(crate) fn origin(&self, address: &Address) -> Result<Origin, Failure> {
-        let settings = match is_file(&address.object) {
-            // Signals stay as they are: nothing has to be ended in order.
-            true => origin::Settings::default(),
-            false => self.remote.origin_settings(&address.object)?,
-        };
+        let settings = self.remote.origin_settings(&address.object)?;
         let origin = origin::origin(&address.object, &settings);
         let origin = origin.map_err(|error| failed(address, &error))?;
         if address.point.is_some() && !matches!(origin, Origin::Catalog { .. }) {
