@@ -1,5 +1,6 @@
 //! From addresses to opened points: which object, which provider, which point, which view.
 
+mod noticing;
 mod point;
 mod words;
 
@@ -35,6 +36,8 @@ pub(crate) struct Opener<'a> {
     with: Vec<PathBuf>,
     options: OpenOptions,
     points: HashMap<PointKey, Arc<Point>>,
+    /// What did not come while it was found out what is on them.
+    missed: HashMap<PointKey, flr_fs::Error>,
     /// What those of a provider are read from.
     chosen: HashMap<PointKey, (Arc<dyn Catalog>, PointInfo)>,
     noted: bool,
@@ -95,6 +98,7 @@ impl<'a> Opener<'a> {
             options,
             points: HashMap::new(),
             chosen: HashMap::new(),
+            missed: HashMap::new(),
             noted: false,
         }
     }
@@ -167,6 +171,7 @@ impl<'a> Opener<'a> {
         out: &mut Output,
     ) -> Result<Opened, Failure> {
         let point = self.point(address, out)?;
+        self.check_whole(address)?;
         let target = follow(&point, &address.locator, &self.options, follow_last)
             .map_err(|lost| words::explain(&lost, address, &point))?;
         if !self.noted {

@@ -1,6 +1,7 @@
 //! From an object and a point in time to its disks.
 
-use super::words::explain_file;
+use super::noticing::{Noticed, Noticing};
+use super::words::{describe, explain_file};
 use super::{Opener, quoted};
 use crate::exit::Exit;
 use crate::output::{Failure, Output};
@@ -9,7 +10,7 @@ use crate::when;
 use flr_fs::{ByteSource, Volume};
 use flr_provider::point::{Access, Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
 use flr_recover::Point;
-use flr_recover::address::{Address, Locator, Object};
+use flr_recover::address::{Address, Locator, Object, View};
 use flr_recover::choose::{Choice, NoPoint, choose};
 use flr_recover::origin::{self, Origin};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,15 @@ impl Opener<'_> {
         if let Some(point) = self.points.get(&key) {
             return Ok(Arc::clone(point));
         }
+        let noticed = Noticed::default();
         let mut disks = self.disks(address, out)?;
+        for disk in &mut disks {
+            if !is_file(&address.object)
+                && let Ok(source) = &mut disk.source
+            {
+                *source = Arc::new(Noticing::new(Arc::clone(source), Arc::clone(&noticed)));
+            }
+        }
         for path in &self.with {
             disks.push(self.file(path, false, None)?);
         }
@@ -39,8 +48,27 @@ impl Opener<'_> {
             filesystems = point.places().len(),
             "opened"
         );
+        if let Some(error) = noticed.get() {
+            self.missed.insert(key.clone(), error.clone());
+        }
         self.points.insert(key, Arc::clone(&point));
         Ok(point)
+    }
+
+    /// Refuses the guest's own view of disks that were not seen whole: it might be another one.
+    pub(super) fn check_whole(&self, address: &Address) -> Result<(), Failure> {
+        let guest = match address.locator.steps() {
+            None => true,
+            Some((view, _)) => view == View::Guest,
+        };
+        let key = (address.object.clone(), address.point.clone());
+        match self.missed.get(&key) {
+            Some(error) if guest => {
+                let object = without_locator(address).to_string();
+                Err(describe(&error.clone().into(), &object))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Files that the opened objects are read from.
