@@ -12,7 +12,7 @@
 mod remote_fake;
 
 use flr_fs::source::ByteSource;
-use flr_provider::remote::{ChunkStore, Chunked, DiskSettings, Settings};
+use flr_provider::remote::{ChunkStore, Chunked, DiskSettings, Settings, settle};
 use remote_fake::{Fake, read, settings, shared};
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -331,8 +331,12 @@ fn a_full_disk_is_no_error_of_a_read() {
     let mut fake = Fake::new(2 << 20, 64 << 10);
     fake.cache_names = vec!["snap-1".to_owned()];
     let fake = shared(fake);
-    let source = fill(&fake, &with_disk(dir.path()), 15);
+    // Two are written at a time: of the last two that there is room for, both may find none.
+    let source = fill(&fake, &with_disk(dir.path()), 13);
     until(|| source.stats().disk_errors >= 1);
+    settle(Duration::from_secs(10));
+    let stored = source.stats().disk_stores;
+    assert!((13..=15).contains(&stored), "{stored}");
     // Nothing half-written is left, and what is there is right.
     let names = fs::read_dir(dir.path().join("v1")).unwrap();
     let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
@@ -340,7 +344,7 @@ fn a_full_disk_is_no_error_of_a_read() {
     drop(source);
     let again = chunked(&fake, &with_disk(dir.path()));
     assert!(read(&*again, 0, fake.content.len()).unwrap() == fake.content);
-    assert_eq!(again.stats().disk_hits, 15);
+    assert_eq!(again.stats().disk_hits, stored);
     drop((again, mounted));
 }
 
