@@ -332,7 +332,8 @@ fn a_full_disk_is_no_error_of_a_read() {
     fake.cache_names = vec!["snap-1".to_owned()];
     let fake = shared(fake);
     // Two are written at a time: of the last two that there is room for, both may find none.
-    let source = fill(&fake, &with_disk(dir.path()), 13);
+    let source = chunked(&fake, &with_disk(dir.path()));
+    assert!(read(&*source, 0, fake.content.len()).unwrap() == fake.content);
     until(|| source.stats().disk_errors >= 1);
     settle(Duration::from_secs(10));
     let stored = source.stats().disk_stores;
