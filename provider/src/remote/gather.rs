@@ -24,6 +24,9 @@ const DEADLINE_BYTES: u64 = 16 << 20;
 /// The share of its deadline that a read has soon after another one has waited in vain.
 const AFTER_SILENCE: u32 = 30;
 
+/// It has so long at least: a network that has come back must not fail again for being asked in haste.
+const AFTER_SILENCE_MIN: Duration = Duration::from_secs(1);
+
 /// A part of a read that lies in one chunk.
 #[derive(Debug)]
 pub(super) struct Piece<'a> {
@@ -172,7 +175,8 @@ impl<'h, 'a> Gather<'h, 'a> {
             let (now, deadline) = (Instant::now(), self.hub.settings.deadline);
             let silence = self.hub.lock().silent_since;
             if silence.is_some_and(|since| now.saturating_duration_since(since) < deadline) {
-                self.limit = deadline.checked_div(AFTER_SILENCE).unwrap_or(deadline);
+                let share = deadline.checked_div(AFTER_SILENCE).unwrap_or(deadline);
+                self.limit = share.max(AFTER_SILENCE_MIN).min(deadline);
             }
             now.checked_add(self.limit).unwrap_or(now)
         });
