@@ -4,7 +4,8 @@ use crate::aws::prices::{EBS_GET, EBS_LIST, GP3_GIB_MONTH};
 use crate::engine::Settings;
 use crate::point::{Access, AccessMode, Estimate, OpenHow, PointInfo};
 
-/// Calls until a first small file was found, when its journal is clean: measured on 20 GiB.
+/// Calls until a first small file is found whose journal is clean: not more than these. On 20 GiB it took 8 blocks
+/// and 1 listing.
 const FIRST_GETS: u64 = 16;
 const FIRST_LISTS: u64 = 8;
 
