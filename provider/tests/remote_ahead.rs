@@ -101,8 +101,9 @@ fn a_scan_in_large_chunks_fetches_nothing_twice() {
         assert_eq!(fake.most_fetched(), 1);
         assert_eq!(fake.fetch_calls.load(Ordering::SeqCst), 200);
         let stats = source.stats();
-        // Six chunks of memory have room ahead only while nobody holds what was read.
-        let least = if cache_bytes > 4 << 20 { 100 } else { 0 };
+        // Six chunks of memory have room ahead only while nobody holds what was read. Otherwise it is
+        // 160 to 190 of 200 on a quiet machine, and fewer where others keep the fetching waiting.
+        let least = if cache_bytes > 4 << 20 { 50 } else { 0 };
         assert!(stats.ahead_chunks > least, "{stats:?}");
         assert!(stats.held_bytes_max <= cache_bytes as u64, "{stats:?}");
     }

@@ -51,10 +51,12 @@ impl Oracle {
         if matches!(self, Self::Debugfs) {
             // It ends with 0 in any case, and tells its version.
             let told = String::from_utf8_lossy(&done.stderr);
-            // A checksum, or the log's own superblock, is not there.
+            // A checksum or the log's own superblock is not there, or a log without checksums
+            // replayed rubbish over the superblock or the log's inode.
             let refusals = [
                 "Bad CRC",
                 "Bad magic number in super-block while recovering",
+                "Journal must be at least 1024 blocks while recovering",
             ];
             if refusals.iter().any(|refusal| told.contains(refusal)) {
                 return None;

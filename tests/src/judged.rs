@@ -23,6 +23,8 @@ pub struct Judge {
     pub wrapped: u64,
     /// Those that the kernel refuses to mount, and so do we.
     pub refused: u64,
+    /// Those that the kernel refuses to mount, and in which we find damage.
+    pub ruined: u64,
     /// Those that Linux replays further than e2fsprogs do, and so do we.
     pub by_kernel: u64,
     /// Whether the kernel is asked of every state whether it would mount it; otherwise only of those
@@ -41,6 +43,7 @@ impl Judge {
             dirty: 0,
             wrapped: 0,
             refused: 0,
+            ruined: 0,
             by_kernel: 0,
             kernel_always: false,
         }
@@ -67,19 +70,26 @@ impl Judge {
         // e2fsprogs drop what has a wrong checksum of version 1 and say nothing; what counts is whether
         // the machine itself would come up again.
         let is_doubtful = !is_same || replayed.is_none() || self.kernel_always;
-        if is_doubtful && refused != replayed_by_kernel(&self.image.bytes).is_none() {
-            self.differs(what, &format!("the kernel does not agree with {told:?}"));
-        }
-        if refused {
+        let mounts = !is_doubtful || replayed_by_kernel(&self.image.bytes).is_some();
+        if refused && !mounts {
             self.refused += 1;
             return None;
+        }
+        if !refused && !mounts && !self.kernel_always && self.is_damaged() {
+            // A log without checksums was replayed as it is, and put rubbish where the kernel looks
+            // when it mounts.
+            self.ruined += 1;
+            return None;
+        }
+        if refused || !mounts {
+            self.differs(what, &format!("the kernel does not agree with {told:?}"));
         }
         if !is_same {
             // e2fsprogs 1.47.0 end the log at a commit of which only the first sector was written. All
             // that counts is there, so Linux goes on.
             let theirs = differences(self.image.source(), &self.image.bytes, false);
-            if theirs.is_none_or(|theirs| !theirs.is_empty()) {
-                self.differs(what, &told);
+            if theirs.as_ref().is_none_or(|theirs| !theirs.is_empty()) {
+                self.differs(what, &(told, theirs));
             }
             self.by_kernel += 1;
             return None;
@@ -93,6 +103,14 @@ impl Judge {
             assert_eq!(ours.nodes, theirs.nodes, "{}, {what}", self.name);
         }
         Some(replayed)
+    }
+
+    /// Whether opening and reading everything tells of damage.
+    fn is_damaged(&self) -> bool {
+        let read = exercise(self.image.source(), &OpenContext::default());
+        let states = ["ext4.journal.replayed", "ext4.orphans", "ext4.state"];
+        let mut codes = read.codes.iter();
+        codes.any(|code| !states.contains(&code.as_str()))
     }
 
     /// Counts a state that somebody else judges.
@@ -121,8 +139,14 @@ impl fmt::Display for Judge {
         write!(
             f,
             "{}: {} states, {} to be replayed, {} around the end of the log, {} refused, \
-             {} as the kernel alone has it",
-            self.name, self.states, self.dirty, self.wrapped, self.refused, self.by_kernel
+             {} ruined, {} as the kernel alone has it",
+            self.name,
+            self.states,
+            self.dirty,
+            self.wrapped,
+            self.refused,
+            self.ruined,
+            self.by_kernel
         )
     }
 }

@@ -7,7 +7,7 @@
 )]
 
 use flr_fs::Error;
-use flr_tests::e2fsprogs::{KINDS, made, mke2fs, replayed_by_kernel};
+use flr_tests::e2fsprogs::{KINDS, debugfs, made, mke2fs, replayed_by_kernel};
 use flr_tests::image::scratch;
 use flr_tests::jbd2::Image;
 use flr_tests::recorder::record;
@@ -112,4 +112,25 @@ fn damage_with_checksums_of_version_1_is_what_the_kernel_says() {
     });
     image.bytes = recording.prefix(recording.events.len());
     damage_everywhere("v1", &image);
+}
+
+#[test]
+fn a_log_that_would_destroy_the_superblock_is_refused() {
+    if !require(TOOLS) {
+        return;
+    }
+    let dir = tempfile::tempdir_in(scratch()).expect("a folder");
+    let path = dir.path().join("image");
+    mke2fs(&path, &["-t", "ext4", "-b", "1024", "-J", "size=1"], "12M");
+    let zeros = dir.path().join("zeros");
+    std::fs::write(&zeros, [0; 1024]).expect("room");
+    let write = format!("jw -b 1 {}", zeros.display());
+    debugfs(&path, &["jo -c -v 3".into(), write, "jc".into()]);
+    let image = Image::load(&path);
+    assert!(replayed_by_kernel(&image.bytes).is_none());
+    let replayed = image.judge_against(|| image.bytes.clone());
+    assert!(
+        matches!(&replayed, Err(Error::Corrupt(fault)) if fault.detail.contains("superblock")),
+        "{replayed:?}"
+    );
 }

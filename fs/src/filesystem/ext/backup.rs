@@ -48,6 +48,23 @@ fn primary(source: &dyn ByteSource, checksums: ChecksumPolicy) -> Result<Superbl
     Superblock::parse(&raw, PRIMARY_OFFSET, checksums)
 }
 
+/// Checks that a device whose journal was replayed still begins with a superblock.
+///
+/// A log without checksums that lost a sector can put anything anywhere. Where it lands on the
+/// superblock the kernel gives up, and a copy of the superblock says nothing of what else was hit.
+///
+/// # Errors
+/// [`codes::JOURNAL_BLOCK`] if there is none; errors of the source.
+pub(super) fn expect_superblock(replayed: &dyn ByteSource) -> Result<()> {
+    match primary(replayed, ChecksumPolicy::Ignore) {
+        Err(Error::Corrupt(fault)) => {
+            let detail = format!("the journal would destroy the superblock: {}", fault.detail);
+            Err(Error::corrupt(codes::JOURNAL_BLOCK, PRIMARY_OFFSET, detail))
+        }
+        other => other.map(drop),
+    }
+}
+
 /// The copy in group 1, if there is a sound one. Reads 24 KiB at most.
 pub(super) fn find(source: &dyn ByteSource) -> Option<Superblock> {
     let plain = (LOG_MIN..=LOG_MAX).map(|log| 1_u64 << log);

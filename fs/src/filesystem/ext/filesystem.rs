@@ -409,6 +409,9 @@ pub(super) fn settle_journal(
     let Some(replayed) = journal::replay(source, &log, sb.blocks_count, &ctx.limits)? else {
         return as_it_is(FsState::Clean);
     };
+    if !from_copy {
+        backup::expect_superblock(replayed.source.as_ref())?;
+    }
     let (transactions, changes) = (replayed.transactions, replayed.fast_commits.len());
     let detail = match changes {
         0 => format!("{transactions} transactions of the journal are applied"),
