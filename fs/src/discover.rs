@@ -261,7 +261,16 @@ fn identify(
     };
     let (depth, prefix) = (node.depth.saturating_add(1), node.child_prefix.clone());
     let may_be_container = node.volume.may_be_container;
-    let (mut candidates, mut notes, mut contents) = probe_all(source.as_ref(), layers, drivers);
+    let (mut candidates, mut notes, mut contents) =
+        match may_be_container.then(|| signature::container(source.as_ref())) {
+            Some(Ok(Some(error))) => {
+                let opened = Opened::Failed(error);
+                let format = "unknown";
+                (Vec::new(), Vec::new(), vec![Content { format, opened }])
+            }
+            // What cannot be read there, the probes cannot read either, and say so.
+            Some(Ok(None) | Err(_)) | None => probe_all(source.as_ref(), layers, drivers),
+        };
     if candidates.is_empty() && contents.is_empty() {
         contents.extend(name_only(source.as_ref(), may_be_container));
     }

@@ -165,28 +165,59 @@ pub fn name(source: &dyn ByteSource, may_be_container: bool) -> Result<Option<Na
         if *sort == Sort::Container && !may_be_container {
             continue;
         }
-        let offset = match at {
-            At::Start(offset) => Some(*offset),
-            At::End(distance) => source.size().checked_sub(*distance),
-        };
-        let Some(offset) = offset else { continue };
-        let end = offset.saturating_add(len_u64(signature.len()));
-        if end > source.size() {
-            continue;
-        }
-        let mut found = vec![0; clamp_usize(len_u64(signature.len()), 64)];
-        source.read_at(offset, &mut found)?;
-        if found == *signature {
-            let detail = format!("{words}, which is not read yet");
+        if let Some(offset) = found_at(source, at, signature)? {
             return Ok(Some(match sort {
                 Sort::Swap => Named::Empty(words),
-                Sort::Container | Sort::Data => {
-                    Named::Unread(Error::unsupported(codes::FORMAT, offset, detail))
-                }
+                Sort::Container | Sort::Data => Named::Unread(unread(words, offset)),
             }));
         }
     }
     Ok(None)
+}
+
+/// The error for a file that begins as a container does, if it does.
+///
+/// Looked at before anything else: what lies behind such a header is not a disk as it is, though it may
+/// look like one here and there. The copy of a GPT at the end of a qcow2 image is at the end of the file,
+/// where a disk has it.
+///
+/// # Errors
+/// Those of the source.
+pub fn container(source: &dyn ByteSource) -> Result<Option<Error>> {
+    for (at, signature, sort, words) in SIGNATURES {
+        if matches!((at, sort), (At::Start(_), Sort::Container))
+            && let Some(offset) = found_at(source, at, signature)?
+        {
+            return Ok(Some(unread(words, offset)));
+        }
+    }
+    Ok(None)
+}
+
+fn unread(words: &str, offset: u64) -> Error {
+    Error::unsupported(
+        codes::FORMAT,
+        offset,
+        format!("{words}, which is not read yet"),
+    )
+}
+
+/// Where the signature stands, if it is there.
+fn found_at(source: &dyn ByteSource, at: &At, signature: &[u8]) -> Result<Option<u64>> {
+    let offset = match at {
+        At::Start(offset) => Some(*offset),
+        At::End(distance) => source.size().checked_sub(*distance),
+    };
+    let Some(offset) = offset else {
+        return Ok(None);
+    };
+    let end = offset.saturating_add(len_u64(signature.len()));
+    if end > source.size() {
+        return Ok(None);
+    }
+    let mut found = vec![0; clamp_usize(len_u64(signature.len()), 64)];
+    source.read_at(offset, &mut found)?;
+    Ok((found == signature).then_some(offset))
 }
 
 #[cfg(test)]

@@ -528,3 +528,26 @@ fn damaged_tables_never_panic_or_hang() {
         exercise(&look(bytes));
     });
 }
+
+#[test]
+fn a_qcow2_of_a_disk_with_a_gpt_is_not_a_disk_with_the_gpt_that_its_end_shows() {
+    if !have(&["sfdisk", "qemu-img"]) {
+        return;
+    }
+    let image = Image::sfdisk(8 * MIB, "label: gpt\nsize=4M\n");
+    let qcow2 = image.path.with_extension("qcow2");
+    let convert = ["convert", "-f", "raw", "-O", "qcow2"];
+    let done = Command::new("qemu-img")
+        .args(convert)
+        .args([&image.path, &qcow2])
+        .status();
+    assert!(done.unwrap().success());
+    let file = Arc::new(Memory::new(fs::read(&qcow2).unwrap()));
+    let mut volume = Volume::disk(file);
+    volume.may_be_container = true;
+    let ctx = OpenContext::default();
+    let tree = discover(vec![volume], registry::LAYERS, registry::FILESYSTEMS, &ctx);
+    let code = tree.volumes()[0].failure().map(flr_fs::Error::code);
+    assert_eq!(code, Some(flr_fs::signature::codes::FORMAT));
+    assert_eq!(tree.volumes().len(), 1);
+}
