@@ -23,6 +23,10 @@ pub(super) async fn dial(target: &Target, options: &NbdOptions) -> Result<BoxStr
     match &target.endpoint {
         Endpoint::Unix(path) => match UnixStream::connect(path).await {
             Ok(stream) => Ok(Box::new(stream)),
+            // The socket is there, and nobody listens: the server may come back.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Err(unreachable(target, &error))
+            }
             Err(error) => Err(Error::from_open(path, error)),
         },
         Endpoint::Tcp(host, port) => {

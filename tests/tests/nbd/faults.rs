@@ -39,6 +39,19 @@ fn errors_have_their_names() {
 }
 
 #[test]
+fn a_socket_that_nobody_listens_on_may_be_served_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let uri = format!("nbd+unix:///x?socket={}", socket.display());
+    let error = NbdStore::open(&uri, &NbdOptions::default()).unwrap_err();
+    assert!(
+        matches!(error, flr_provider::Error::Remote { .. }),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_server_that_fails_now_and_then_gives_right_bytes_in_the_end() {
     if !require(&["nbdkit"]) {
         return;
