@@ -24,11 +24,14 @@ impl Way {
     /// The way that a record's maker took; the default one if its parameters name none.
     #[must_use]
     pub fn of(record: &Record) -> Self {
-        let Ok(way) = serde_json::from_str(&record.parameters) else {
-            // Parameters in another form name none; the account is checked before anything is done.
-            return Self::default();
-        };
-        way
+        Self::among(&record.parameters)
+    }
+
+    /// The way that is named among parameters, of a record or a duty.
+    #[must_use]
+    pub fn among(parameters: &str) -> Self {
+        // Parameters in another form name none; the account is checked before anything is done.
+        serde_json::from_str(parameters).unwrap_or_default()
     }
 
     /// The default way, which says nothing.

@@ -8,7 +8,7 @@
 
 use flr_provider::engine::record::Moment;
 use flr_provider::engine::{
-    OpId, Owner, Record, Scope, SessionId, SessionRecord, SqliteStore, State, Store,
+    Duty, OpId, Owner, Record, Scope, SessionId, SessionRecord, SqliteStore, State, Store,
     StoreErrorKind, UnixTime, block_on,
 };
 use std::fs;
@@ -164,6 +164,47 @@ fn nobody_else_can_read_it() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     let error = SqliteStore::open(&folder).unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Denied, "{error}");
+}
+
+fn duty(id: &str, due: Option<u64>) -> Duty {
+    Duty {
+        scope: Scope {
+            provider: "ecs".into(),
+            account: "1".into(),
+            region: "cn-hangzhou".into(),
+        },
+        kind: "snapshot".into(),
+        id: id.into(),
+        parameters: "{}".into(),
+        what: "it left the care of a backup service".into(),
+        settle: "delete it".into(),
+        due: due.map(UnixTime),
+        session: session(1).id,
+        op: record(session(1).id, 11, 0).op,
+        created: UnixTime(5),
+    }
+}
+
+#[test]
+fn duties_are_kept_until_they_are_settled_in_a_journal_that_had_none_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("flr");
+    let store = SqliteStore::open(&folder).unwrap();
+    block_on(store.begin(&session(1))).unwrap();
+    // As the first version left it.
+    sql(store.path(), "DROP TABLE duty; PRAGMA user_version = 1");
+    drop(store);
+    let store = SqliteStore::open(&folder).unwrap();
+    assert_eq!(block_on(store.sessions()).unwrap().len(), 1);
+    for (id, due) in [("s-1", None), ("s-2", Some(7)), ("s-1", Some(9))] {
+        block_on(store.put_duty(&duty(id, due))).unwrap();
+    }
+    drop(store);
+    let store = SqliteStore::open(&folder).unwrap();
+    let both = vec![duty("s-1", Some(9)), duty("s-2", Some(7))];
+    assert_eq!(block_on(store.duties()).unwrap(), both);
+    block_on(store.remove_duty(&duty("s-1", None))).unwrap();
+    assert_eq!(block_on(store.duties()).unwrap(), both[1..]);
 }
 
 #[test]

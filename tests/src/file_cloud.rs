@@ -6,9 +6,9 @@
 
 use flr_provider::engine::store::Stored;
 use flr_provider::engine::{
-    Answer, AttachCall, Attachment, Cloud, CreateCall, DeleteCall, Fault, FaultKind, Identity,
-    Kind, OpId, Owner, Phase, Record, Repeat, Seen, SessionId, SessionRecord, SqliteStore, Store,
-    TagCall, UnixTime, tags,
+    Answer, AttachCall, Attachment, Cloud, CreateCall, DeleteCall, Duty, Fault, FaultKind,
+    Identity, Kind, OpId, Owner, Phase, Record, Repeat, Seen, SessionId, SessionRecord,
+    SqliteStore, Store, TagCall, UnixTime, tags,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -288,6 +288,18 @@ impl Store for SteppedStore {
 
     fn record(&self, op: OpId) -> Stored<'_, Option<(SessionRecord, Record)>> {
         self.store.record(op)
+    }
+
+    fn put_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        self.write(|| self.store.put_duty(duty))
+    }
+
+    fn duties(&self) -> Stored<'_, Vec<Duty>> {
+        self.store.duties()
+    }
+
+    fn remove_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        self.write(|| self.store.remove_duty(duty))
     }
 
     fn forget(&self, before: UnixTime) -> Stored<'_, ()> {

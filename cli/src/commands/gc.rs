@@ -5,13 +5,14 @@ use crate::args::Gc;
 use crate::commands::session::{
     self, Journal, Place, Reach, engine_failure, provider_failure, resource_fields,
 };
-use crate::output::{Failure, Outcome};
+use crate::output::{Failure, Outcome, fields};
 use flr_provider::aws::NO_CREDENTIALS;
 use flr_provider::clouds::{CLOUDS, Which, regions};
 use flr_provider::config::Config;
-use flr_provider::engine::{Cleanup, Error, GcOptions};
+use flr_provider::engine::{Cleanup, Duty, DutyState, Error, GcOptions};
 use flr_provider::remote::block_on;
-use serde_json::Value;
+use flr_recover::shown::for_terminal;
+use serde_json::{Value, json};
 
 /// Runs `gc`.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
@@ -40,13 +41,14 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
         }
     }
     let mut cleanup = Cleanup::default();
+    let mut duties = Vec::new();
     for place in places {
         let Place {
             provider, region, ..
         } = &place;
         // Whoever has no credentials, and asked for nothing that needs them, has nothing there.
         let silent = !wanted.contains(&place) && !args.all_regions;
-        match clean(&journal, &place, options, &mut cleanup)? {
+        match clean(&journal, &place, options, &mut cleanup, &mut duties)? {
             Ok(()) => {}
             Err(error) if silent && has_no_credentials(&error) => {
                 let why = format!("{provider} {region} was not looked at: {error}");
@@ -56,7 +58,50 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
         }
     }
     tell(ctx, &cleanup)?;
+    for (duty, state) in &duties {
+        remind(ctx, duty, state)?;
+    }
     finish(ctx, &cleanup)
+}
+
+/// A line about what is owed, for as long as it is.
+fn remind(ctx: &mut Context<'_>, duty: &Duty, state: &DutyState) -> Outcome<()> {
+    let (word, why) = match state {
+        DutyState::Settled => ("settled", None),
+        DutyState::Owed => ("owed", None),
+        DutyState::Due => ("due", None),
+        DutyState::Unknown(why) => ("owed", Some(why.as_str())),
+    };
+    if ctx.out.json {
+        let scope = &duty.scope;
+        let mut map = fields(json!({
+            "session": duty.session.to_string(), "op": duty.op.to_string(),
+            "provider": scope.provider, "account": scope.account, "region": scope.region,
+            "kind": duty.kind, "id": duty.id, "state": word,
+            "reason": why.unwrap_or(&duty.what), "settle": duty.settle,
+        }));
+        if let Some(due) = duty.due {
+            map.insert("due".into(), due.to_string().into());
+        }
+        return ctx.out.message("resource", &map);
+    }
+    let Duty {
+        kind, id, scope, ..
+    } = duty;
+    let (what, settle) = (&duty.what, &duty.settle);
+    let text = match (state, duty.due) {
+        (DutyState::Settled, _) => format!("settled {kind} {id} ({scope}): it is gone"),
+        (DutyState::Owed, Some(due)) => {
+            format!("owed {kind} {id} ({scope}): {what}; from {due} on: {settle}")
+        }
+        (DutyState::Owed | DutyState::Due, _) => {
+            format!("due {kind} {id} ({scope}): {what}; now: {settle}")
+        }
+        (DutyState::Unknown(why), _) => {
+            format!("owed {kind} {id} ({scope}): {what}; not looked at: {why}")
+        }
+    };
+    ctx.out.line(&for_terminal(text.as_bytes()))
 }
 
 /// The accounts and regions of the configuration's sources of a provider.
@@ -86,12 +131,14 @@ fn beyond(provider: &str, reach: &Reach, args: &Gc) -> Result<Vec<Place>, Failur
     Ok(places.collect())
 }
 
-/// Cleans up one place. What was done before an error is in `cleanup`.
+/// Cleans up one place. What was done before an error is in `cleanup`, and what is owed there in
+/// `duties`.
 fn clean(
     journal: &Journal,
     place: &Place,
     options: GcOptions,
     cleanup: &mut Cleanup,
+    duties: &mut Vec<(Duty, DutyState)>,
 ) -> Outcome<Result<(), Error>> {
     let (engine, reachable) = journal.engine(place)?;
     let done = block_on(async {
@@ -99,6 +146,7 @@ fn clean(
         if reachable {
             cleanup.add(engine.reap(options).await?);
         }
+        duties.extend(engine.look_after_duties(options.dry_run).await?);
         Ok(())
     });
     Ok(done)

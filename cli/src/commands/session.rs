@@ -101,12 +101,18 @@ impl Journal {
         block_on(self.store.records(session)).map_err(|error| store_failure(&error).into())
     }
 
-    /// Where something may be; one nameless place for sessions that have made nothing.
+    /// Where something may be, or is owed; one nameless place for sessions that have made nothing.
     pub(crate) fn scopes(&self) -> Outcome<BTreeSet<Place>> {
         let mut places = BTreeSet::new();
         for session in self.sessions()? {
             places.extend(self.places_of(&session)?);
         }
+        let duties = block_on(self.store.duties()).map_err(|error| store_failure(&error))?;
+        places.extend(duties.into_iter().map(|duty| Place {
+            way: Way::among(&duty.parameters),
+            provider: duty.scope.provider,
+            region: duty.scope.region,
+        }));
         Ok(places)
     }
 

@@ -11,6 +11,7 @@
 //! }
 //! ```
 
+use super::duty::Duty;
 use super::fault::Fault;
 use super::id::OpId;
 use super::record::Record;
@@ -156,6 +157,16 @@ pub trait Cloud: fmt::Debug + Send + Sync {
 
     /// All resources that carry the tag `flr:session`, of every kind that this provider makes.
     fn list(&self) -> Answer<'_, Vec<Seen>>;
+
+    /// Whether this is the way to what a duty is about, as [`reaches`](Self::reaches) for a record.
+    fn reaches_duty(&self, _duty: &Duty) -> bool {
+        true
+    }
+
+    /// Whether nothing is owed any more: what the duty is about is gone. One call.
+    fn is_settled<'a>(&'a self, _duty: &'a Duty) -> Answer<'a, bool> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// Attaches a resource, read-only where that exists.
     fn attach<'a>(&'a self, call: AttachCall<'a>) -> Answer<'a, ()>;

@@ -29,6 +29,7 @@
 //! | [`engine`], [`session`], `create`, `attach`, `release` | making and deleting |
 //! | [`recover`], `reap` | what was left behind, by the journal and by tags |
 //! | [`clock`], [`owner`] | time, chance, processes |
+//! | [`duty`] | what was changed for good, and who has to see to it |
 //! | [`nowhere`] | a provider that cannot be reached |
 //!
 //! It needs no runtime: every wait is one of [`Clock::sleep`]. It runs under [`block_on`], under tokio
@@ -40,6 +41,7 @@ mod attach;
 pub mod clock;
 pub mod cloud;
 mod create;
+pub mod duty;
 #[expect(clippy::module_inception, reason = "the engine of the clone engine")]
 pub mod engine;
 pub mod error;
@@ -64,6 +66,7 @@ pub use cloud::{
     Answer, AttachCall, Attachment, BoxFuture, Cloud, CreateCall, DeleteCall, Identity, Kind,
     Phase, Repeat, Seen, TagCall,
 };
+pub use duty::{Duty, DutyState, Owed};
 pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use fault::{Fault, FaultKind};

@@ -5,7 +5,7 @@ use super::rng::Rng;
 use super::world::{EPOCH, Pid, Shared};
 use flr_provider::engine::store::Stored;
 use flr_provider::engine::{
-    BoxFuture, Clock, Liveness, MemoryStore, OpId, Owner, Processes, Rand, Record, SessionId,
+    BoxFuture, Clock, Duty, Liveness, MemoryStore, OpId, Owner, Processes, Rand, Record, SessionId,
     SessionRecord, Store, StoreError, StoreErrorKind, UnixTime,
 };
 use std::sync::{Arc, Mutex};
@@ -162,6 +162,18 @@ impl Store for SimStore {
 
     fn record(&self, op: OpId) -> Stored<'_, Option<(SessionRecord, Record)>> {
         self.disk.record(op)
+    }
+
+    fn put_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        Box::pin(self.write("duty", move || self.disk.put_duty(duty)))
+    }
+
+    fn duties(&self) -> Stored<'_, Vec<Duty>> {
+        self.disk.duties()
+    }
+
+    fn remove_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        Box::pin(self.write("settled", move || self.disk.remove_duty(duty)))
     }
 
     fn forget(&self, before: UnixTime) -> Stored<'_, ()> {

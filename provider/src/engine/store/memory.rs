@@ -1,6 +1,7 @@
 //! A store without a disk, for simulations.
 
 use super::{Store, StoreError, Stored};
+use crate::engine::duty::Duty;
 use crate::engine::id::{OpId, SessionId};
 use crate::engine::owner::Owner;
 use crate::engine::record::{Record, SessionRecord};
@@ -19,6 +20,7 @@ pub struct MemoryStore {
 struct Held {
     sessions: BTreeMap<SessionId, SessionRecord>,
     records: BTreeMap<OpId, Record>,
+    duties: Vec<Duty>,
 }
 
 impl MemoryStore {
@@ -37,6 +39,10 @@ impl MemoryStore {
     pub fn all_sessions(&self) -> Vec<SessionRecord> {
         self.held().sessions.values().cloned().collect()
     }
+}
+
+fn is_same(one: &Duty, other: &Duty) -> bool {
+    (&one.scope, &one.kind, &one.id) == (&other.scope, &other.kind, &other.id)
 }
 
 impl Held {
@@ -116,9 +122,27 @@ impl Store for MemoryStore {
         Box::pin(ready(Ok(found)))
     }
 
+    fn put_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        let mut held = self.held();
+        held.duties.retain(|held| !is_same(held, duty));
+        held.duties.push(duty.clone());
+        Box::pin(ready(Ok(())))
+    }
+
+    fn duties(&self) -> Stored<'_, Vec<Duty>> {
+        Box::pin(ready(Ok(self.held().duties.clone())))
+    }
+
+    fn remove_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        self.held().duties.retain(|held| !is_same(held, duty));
+        Box::pin(ready(Ok(())))
+    }
+
     fn forget(&self, before: UnixTime) -> Stored<'_, ()> {
         let mut held = self.held();
-        let Held { sessions, records } = &mut *held;
+        let Held {
+            sessions, records, ..
+        } = &mut *held;
         sessions.retain(|_, session| !session.closed || session.created >= before);
         records.retain(|_, record| sessions.contains_key(&record.session));
         Box::pin(ready(Ok(())))

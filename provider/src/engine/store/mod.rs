@@ -5,6 +5,7 @@ mod schema;
 pub mod sqlite;
 
 use super::cloud::BoxFuture;
+use super::duty::Duty;
 use super::id::{OpId, SessionId};
 use super::owner::Owner;
 use super::record::{Record, SessionRecord};
@@ -111,6 +112,15 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// One record, and the session that it belongs to.
     fn record(&self, op: OpId) -> Stored<'_, Option<(SessionRecord, Record)>>;
+
+    /// Adds a duty, or replaces that of the same resource. It outlives every session.
+    fn put_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()>;
+
+    /// All duties, the oldest first.
+    fn duties(&self) -> Stored<'_, Vec<Duty>>;
+
+    /// Forgets the duty of this resource, if there is one.
+    fn remove_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()>;
 
     /// Removes closed sessions begun before this.
     fn forget(&self, before: UnixTime) -> Stored<'_, ()>;

@@ -1,9 +1,10 @@
 //! The tables of the SQLite store, and how records become rows.
 //!
-//! Version 1. `user_version` holds the version, `application_id` says whose file it is. A file of a
-//! later version is not touched.
+//! Version 2. `user_version` holds the version, `application_id` says whose file it is. A file of a
+//! later version is not touched. Version 1 had no duties; it is upgraded when it is opened.
 
 use super::{StoreError, StoreErrorKind};
+use crate::engine::duty::Duty;
 use crate::engine::owner::Owner;
 use crate::engine::record::{Moment, Record, Scope, SessionRecord};
 use crate::engine::time::UnixTime;
@@ -13,7 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The version that is written here.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// `flr` and a 1 in ASCII: whose file it is.
 pub(super) const APPLICATION: i64 = 0x666c_7231;
@@ -60,11 +61,83 @@ CREATE TABLE resource (
 ) STRICT;
 ";
 
+const DUTIES: &str = "
+CREATE TABLE IF NOT EXISTS duty (
+    provider TEXT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    what TEXT NOT NULL,
+    settle TEXT NOT NULL,
+    due INTEGER,
+    session TEXT NOT NULL,
+    op TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (provider, account, region, kind, id)
+) STRICT;
+";
+
 /// Makes the tables of an empty database. Within a transaction of the caller.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(TABLES)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
+    upgrade(connection)
+}
+
+/// Adds what version 1 did not have. Within a transaction of the caller.
+pub(super) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(DUTIES)?;
     connection.pragma_update(None, "user_version", VERSION)
+}
+
+pub(super) const PUT_DUTY: &str = "INSERT INTO duty VALUES (:provider, :account, :region, :kind, :id, \
+    :parameters, :what, :settle, :due, :session, :op, :created) \
+    ON CONFLICT (provider, account, region, kind, id) DO UPDATE SET parameters = :parameters, \
+    what = :what, settle = :settle, due = :due, session = :session, op = :op, \
+    created = :created";
+
+pub(super) fn put_duty(statement: &mut Statement<'_>, duty: &Duty) -> rusqlite::Result<usize> {
+    statement.execute(named_params! {
+        ":provider": duty.scope.provider,
+        ":account": duty.scope.account,
+        ":region": duty.scope.region,
+        ":kind": duty.kind,
+        ":id": duty.id,
+        ":parameters": duty.parameters,
+        ":what": duty.what,
+        ":settle": duty.settle,
+        ":due": duty.due.map(seconds),
+        ":session": duty.session.to_string(),
+        ":op": duty.op.to_string(),
+        ":created": seconds(duty.created),
+    })
+}
+
+pub(super) fn duty(row: &Row<'_>) -> Result<Duty, StoreError> {
+    let due: Option<i64> = get(row, "due")?;
+    let due = due.map(|seconds| u64::try_from(seconds).map(UnixTime));
+    Ok(Duty {
+        scope: scope(row)?,
+        kind: get(row, "kind")?,
+        id: get(row, "id")?,
+        parameters: get(row, "parameters")?,
+        what: get(row, "what")?,
+        settle: get(row, "settle")?,
+        due: due.transpose().map_err(|error| corrupt("due", error))?,
+        session: parsed(row, "session")?,
+        op: parsed(row, "op")?,
+        created: time(row, "created")?,
+    })
+}
+
+fn scope(row: &Row<'_>) -> Result<Scope, StoreError> {
+    Ok(Scope {
+        provider: get(row, "provider")?,
+        account: get(row, "account")?,
+        region: get(row, "region")?,
+    })
 }
 
 pub(super) const INSERT_SESSION: &str = "INSERT INTO session VALUES (:id, :host, :host_name, :user, \
@@ -196,11 +269,7 @@ pub(super) fn resource(row: &Row<'_>) -> Result<Record, StoreError> {
         op: parsed(row, "op")?,
         session: parsed(row, "session")?,
         sequence: get(row, "sequence")?,
-        scope: Scope {
-            provider: get(row, "provider")?,
-            account: get(row, "account")?,
-            region: get(row, "region")?,
-        },
+        scope: scope(row)?,
         kind: get(row, "kind")?,
         parent: get(row, "parent")?,
         parameters: get(row, "parameters")?,

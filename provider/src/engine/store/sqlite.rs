@@ -7,6 +7,7 @@
 
 use super::schema;
 use super::{Store, StoreError, StoreErrorKind, Stored};
+use crate::engine::duty::Duty;
 use crate::engine::id::{OpId, SessionId};
 use crate::engine::owner::Owner;
 use crate::engine::record::{Record, SessionRecord};
@@ -246,9 +247,13 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        if is_empty {
+        if is_empty || version < schema::VERSION {
             let transaction = connection.transaction()?;
-            schema::create(&transaction)?;
+            if is_empty {
+                schema::create(&transaction)?;
+            } else {
+                schema::upgrade(&transaction)?;
+            }
             transaction.commit()?;
         }
         // A few pages: a damaged one is found now, not in the middle of a release.
@@ -395,6 +400,44 @@ impl Store for SqliteStore {
             let text = "SELECT * FROM session WHERE id = ?1";
             let session = connection.query_row(text, [record.session.to_string()], read)??;
             Ok(Some((session, record)))
+        })
+    }
+
+    fn put_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        self.change(|transaction| {
+            let mut statement = transaction.prepare_cached(schema::PUT_DUTY)?;
+            schema::put_duty(&mut statement, duty)?;
+            Ok(())
+        })
+    }
+
+    fn duties(&self) -> Stored<'_, Vec<Duty>> {
+        self.read(|connection| {
+            let text = "SELECT * FROM duty ORDER BY created, id";
+            let mut statement = connection.prepare_cached(text)?;
+            let mut rows = statement.query([])?;
+            let mut duties = Vec::new();
+            while let Some(row) = rows.next()? {
+                duties.push(schema::duty(row)?);
+            }
+            Ok(duties)
+        })
+    }
+
+    fn remove_duty<'a>(&'a self, duty: &'a Duty) -> Stored<'a, ()> {
+        self.change(|transaction| {
+            let scope = &duty.scope;
+            let text = "DELETE FROM duty WHERE provider = ?1 AND account = ?2 AND region = ?3 \
+                        AND kind = ?4 AND id = ?5";
+            let key = params![
+                scope.provider,
+                scope.account,
+                scope.region,
+                duty.kind,
+                duty.id
+            ];
+            transaction.execute(text, key)?;
+            Ok(())
         })
     }
 
