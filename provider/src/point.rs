@@ -57,6 +57,8 @@ impl PointInfo {
             "recoverable",
             "recovering",
             "deleting",
+            "partial",
+            "invalid",
         ];
         !unfinished.contains(&self.state.as_str())
     }
