@@ -31,6 +31,7 @@ pub mod require;
 pub mod sample;
 pub mod servers;
 pub mod sim;
+pub mod stand_in;
 pub mod vectors;
 
 pub use compare::{Rules, compare};
