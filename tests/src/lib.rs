@@ -23,6 +23,7 @@ pub mod live;
 pub mod memory;
 mod mounted;
 pub mod ntfs_patch;
+pub mod ontap_fake;
 pub mod overlaid;
 pub mod patch;
 pub mod proxy;

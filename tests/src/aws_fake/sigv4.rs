@@ -122,6 +122,7 @@ mod tests {
             path: path.to_owned(),
             query: query.to_owned(),
             body: body.as_bytes().to_owned(),
+            certificate: None,
             headers,
         };
         let host = request.header("host").expect("a host");

@@ -19,6 +19,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
+    /// The certificate that the client has shown, as DER.
+    pub certificate: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -147,6 +149,7 @@ fn parse(lines: &[String]) -> Option<Request> {
         query: query.to_owned(),
         headers: lines[1..].iter().map(header).collect::<Option<_>>()?,
         body: Vec::new(),
+        certificate: None,
     })
 }
 

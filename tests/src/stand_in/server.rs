@@ -247,14 +247,26 @@ pub(super) async fn run<C: Cloud>(listener: TcpListener, shared: Arc<Shared<C>>)
 async fn accept<C: Cloud>(stream: TcpStream, shared: Arc<Shared<C>>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match &shared.tls {
-        None => serve(stream, &shared).await,
-        Some(tls) => serve(tls.accept(stream).await?, &shared).await,
+        None => serve(stream, None, &shared).await,
+        Some(tls) => {
+            let stream = tls.accept(stream).await?;
+            let shown = stream.get_ref().1.peer_certificates();
+            let certificate = shown
+                .and_then(|shown| shown.first())
+                .map(|one| one.to_vec());
+            serve(stream, certificate, &shared).await
+        }
     }
 }
 
-async fn serve<C: Cloud, W: Wire>(stream: W, shared: &Shared<C>) -> io::Result<()> {
+async fn serve<C: Cloud, W: Wire>(
+    stream: W,
+    certificate: Option<Vec<u8>>,
+    shared: &Shared<C>,
+) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while let Some(request) = read(&mut stream).await? {
+    while let Some(mut request) = read(&mut stream).await? {
+        request.certificate.clone_from(&certificate);
         if request.path == ADVANCE {
             let answer = shared.advance(&request);
             stream.write_all(&answer.head("")).await?;
