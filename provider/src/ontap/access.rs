@@ -2,6 +2,7 @@
 
 use super::api;
 use super::client::Client;
+use super::making::SINCE;
 use crate::fault::Fault;
 use crate::remote::retry_calls;
 
@@ -15,7 +16,7 @@ pub async fn check_access(client: &Client) -> Vec<Look> {
     let cluster = cluster.map(|(cluster, _)| {
         let (name, release) = (&cluster.name, cluster.release());
         let version = &cluster.version;
-        let reads = (version.generation, version.major) >= (9, 12);
+        let reads = (version.generation, version.major) >= SINCE;
         match (cluster.is_asa_r2(), reads) {
             (true, _) => format!("{name}, ONTAP {release}, an ASA r2: LUNs cannot be cloned there"),
             (false, true) => format!("{name}, ONTAP {release}"),

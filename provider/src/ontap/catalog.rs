@@ -5,7 +5,7 @@ use super::client::Client;
 use super::cloud::OntapCloud;
 use super::data::CHUNK_LEN;
 use super::fault;
-use super::making::{Failed, Made, Making};
+use super::making::{Failed, Made, Making, SINCE};
 use super::place::Place;
 use super::points;
 use super::settings::OntapSettings;
@@ -184,6 +184,17 @@ fn can_clone(cluster: &Cluster, volume: &Volume, place: &Place) -> Result<()> {
             "clone the storage unit with System Manager, and read it as a device of a host",
         );
     }
+    let version = &cluster.version;
+    if volume.kind != "rw" && (version.generation, version.major) < SINCE {
+        return refuse(
+            format!(
+                "{place} is a destination of SnapMirror, whose volume would have to be cloned; ONTAP {} \
+                 could not delete the clone for good",
+                cluster.release()
+            ),
+            "ONTAP 9.12.1 or later is needed, or read the source of the relationship",
+        );
+    }
     if volume.style.as_deref() == Some("flexgroup") && volume.kind != "rw" {
         return refuse(
             format!("{place} is in a FlexGroup that SnapMirror writes to, which cannot be cloned"),
@@ -298,7 +309,8 @@ mod tests {
         let place = Place::parse("svm1/vol1/lun0", None).unwrap();
         let volume = |json| serde_json::from_value::<Volume>(json).unwrap();
         let plain = serde_json::json!({"type": "rw", "state": "online", "style": "flexvol"});
-        let cluster = Cluster::default();
+        let mut cluster = Cluster::default();
+        (cluster.version.generation, cluster.version.major) = SINCE;
         can_clone(&cluster, &volume(plain.clone()), &place).unwrap();
         let r2 = Cluster {
             san_optimized: true,
@@ -307,6 +319,10 @@ mod tests {
         };
         let error = can_clone(&r2, &volume(plain), &place).unwrap_err();
         assert!(error.to_string().contains("ASA r2"), "{error}");
+        let old = Cluster::default();
+        let dp = serde_json::json!({"type": "dp", "state": "online", "style": "flexvol"});
+        can_clone(&cluster, &volume(dp.clone()), &place).unwrap();
+        can_clone(&old, &volume(dp), &place).unwrap_err();
         for json in [
             serde_json::json!({"type": "dp", "state": "online", "style": "flexgroup"}),
             serde_json::json!({"type": "rw", "state": "offline", "style": "flexvol"}),

@@ -25,8 +25,6 @@ use std::sync::Arc;
 
 /// Longest answer that is no data.
 const ANSWER_MAX: usize = 16 << 20;
-/// Seconds that the server waits for a job before it answers 202: less than a connection may be silent.
-const RETURN_TIMEOUT: &str = "5";
 
 /// Parameters of a query, in order.
 pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
@@ -290,11 +288,10 @@ impl Client {
         query: Query<'_>,
         body: Option<&Value>,
     ) -> Result<Ended, Fault> {
-        let mut query = query.to_vec();
-        query.push(("return_timeout", RETURN_TIMEOUT));
-        let url = self.url(path, &query)?;
+        let url = self.url(path, query)?;
+        let again = method == Method::DELETE;
         let (begun, _): (Begun, _) = self.json(method, url, body).await?;
-        job::end(self, &begun).await
+        job::end(self, begun, again).await
     }
 
     /// Exactly `len` bytes.

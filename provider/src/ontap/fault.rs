@@ -114,6 +114,8 @@ fn sort(code: Option<&str>, words: &str, status: Option<u16>) -> (FaultKind, Opt
     let kind = match status {
         _ if there => FaultKind::Exists,
         Some(401 | 403) => FaultKind::Denied,
+        // The interface has no such path: that says nothing of what was meant by it.
+        Some(404) if code == Some("3") => FaultKind::Refused,
         Some(404) if code.is_some() => FaultKind::NotFound,
         Some(409) => FaultKind::InUse,
         Some(429) => FaultKind::Throttled,
@@ -204,6 +206,8 @@ mod tests {
             (500, "5374123", FaultKind::Unknown),
             (503, "8585320", FaultKind::Unknown),
             (429, "9", FaultKind::Throttled),
+            (404, "5374875", FaultKind::NotFound),
+            (404, "3", FaultKind::Refused),
         ] {
             assert_eq!(of(status, code, "no").kind, kind, "{status} {code}");
         }

@@ -22,6 +22,8 @@ const LOOKS_MAX: usize = 1000;
 #[serde(default)]
 pub(super) struct Begun {
     job: Option<JobId>,
+    /// A success that is none: it waits for other administrators.
+    error: Option<Said>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,24 +51,27 @@ pub(super) enum Ended {
     Forgotten,
 }
 
-/// Waits for the job of an answer, if it has one.
+/// Waits for the job of an answer, if it has one. `again`: a job that failed for a reason that is not
+/// known may be begun again, and is worth it.
 ///
 /// # Errors
 /// The job failed, and why. That it cannot be looked at says nothing of its end, so it is never a fault
 /// that means "no effect".
-pub(super) async fn end(client: &Client, begun: &Begun) -> Result<Ended, Fault> {
+pub(super) async fn end(client: &Client, begun: Begun, again: bool) -> Result<Ended, Fault> {
+    if let Some(said) = begun.error {
+        return Err(said.fault(Some(202), client.secret()));
+    }
     let Some(JobId { uuid }) = &begun.job else {
         return Ok(Ended::Done);
     };
-    let waits = WAITS
-        .iter()
-        .chain(std::iter::repeat(&WAITS[WAITS.len() - 1]));
-    for wait in waits.take(LOOKS_MAX) {
-        tokio::time::sleep(*wait).await;
+    for look in 0..LOOKS_MAX {
+        let last = WAITS.last().copied().unwrap_or_default();
+        let wait = WAITS.get(look).copied().unwrap_or(last);
+        tokio::time::sleep(wait).await;
         match client.job::<Job>(uuid).await {
             Ok(job) => match job.state.as_str() {
                 "success" => return Ok(Ended::Done),
-                "failure" => return Err(job.fault(client)),
+                "failure" => return Err(job.fault(client, again)),
                 _ => {}
             },
             Err(fault) if fault.kind == FaultKind::NotFound => return Ok(Ended::Forgotten),
@@ -82,12 +87,12 @@ pub(super) async fn end(client: &Client, begun: &Begun) -> Result<Ended, Fault> 
 
 impl Job {
     /// Why it failed.
-    fn fault(self, client: &Client) -> Fault {
+    fn fault(self, client: &Client, again: bool) -> Fault {
         let said = self.error.unwrap_or(Said {
             message: self.message,
             code: self.code,
             target: None,
         });
-        said.fault(None, client.secret())
+        said.fault(again.then_some(500), client.secret())
     }
 }

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 /// A sector: what is read first, to see whether this cluster hands out bytes at all.
 const PROBE_LEN: usize = 512;
-/// Reading over REST came with this release.
-const READS_SINCE: (u32, u32) = (9, 12);
+/// Reading over REST is documented from this release on, and so is deleting a volume for good.
+pub(super) const SINCE: (u32, u32) = (9, 12);
 /// For a LUN to show in a volume that was just cloned.
 const SHOWN_LIMIT: Duration = Duration::from_secs(60);
 const SHOWN_GAP: Duration = Duration::from_millis(500);
@@ -230,7 +230,7 @@ impl Making<'_> {
         let read = retry_calls(|| api::lun_bytes(self.client, &lun.uuid, 0, PROBE_LEN)).await;
         let Err(fault) = read else { return Ok(()) };
         let version = &self.cluster.version;
-        let old = (version.generation, version.major) < READS_SINCE;
+        let old = (version.generation, version.major) < SINCE;
         let no_data = fault.is(multipart::NO_DATA) || fault.kind == FaultKind::Refused;
         match old && no_data {
             true => Err(Error::Refused {
