@@ -45,12 +45,19 @@ impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = "stand-in authority";
+        params
+            .distinguished_name
+            .push(DnType::CommonName, authority);
         let key = KeyPair::generate().expect("a key");
         let authority = params.self_signed(&key).expect("a certificate");
         let (pem, der) = (authority.pem(), authority.der().clone());
         let issuer = Issuer::new(params, key);
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let params = CertificateParams::new(names).expect("names");
+        let mut params = CertificateParams::new(names).expect("names");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "cluster1");
         let key = KeyPair::generate().expect("a key");
         let server = params.signed_by(&key, &issuer).expect("a certificate");
         let mut roots = RootCertStore::empty();

@@ -1,7 +1,7 @@
 //! Files of a volume: which there are, and what they are.
 
 use super::context::Context;
-use super::error::{ENOTEMPTY, EROFS, hal, invalid, missing};
+use super::error::{ENOTEMPTY, EROFS, hal, missing};
 use super::files::{FileKind, base};
 use super::model::VolumeType;
 use super::query::{Kind, Record};
@@ -188,11 +188,7 @@ pub(crate) fn delete(context: &Context<'_>) -> Result {
     }
     writable(volume, path)?;
     volume.files.get(path).ok_or_else(no_such_file)?;
-    let recurse = match context.reading.parameter("recurse") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return Err(invalid("recurse", other)),
-    };
+    let recurse = context.reading.switch("recurse")?;
     if !recurse && !volume.files.list(path).is_empty() {
         return Err(error(409, ENOTEMPTY, "Directory not empty").because("path"));
     }

@@ -172,9 +172,9 @@ pub(crate) fn create(context: &Context<'_>) -> Result {
         Effect::CreateLun(Box::new(lun.clone())),
         context.now,
     )?;
-    let body = match reading.parameter("return_records") {
-        Some("true") => document(&state, &lun),
-        _ => json!({}),
+    let body = match reading.switch("return_records")? {
+        true => document(&state, &lun),
+        false => json!({}),
     };
     Ok(hal(201, &body).with("Location", href))
 }

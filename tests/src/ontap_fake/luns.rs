@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::effects::{Effect, run};
-use super::error::{hal, invalid};
+use super::error::hal;
 use super::files::base;
 use super::model::{Lun, Tables, VolumeType};
 use super::query::{Kind, Record};
@@ -208,11 +208,7 @@ pub(crate) fn delete(context: &Context<'_>) -> Result {
     let mut state = context.state();
     let lun = find(context, &state, &state.tables)?;
     let (uuid, volume) = (lun.uuid.clone(), lun.volume.clone());
-    let while_mapped = match context.reading.parameter("allow_delete_while_mapped") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return Err(invalid("allow_delete_while_mapped", other)),
-    };
+    let while_mapped = context.reading.switch("allow_delete_while_mapped")?;
     if state.maps.iter().any(|map| map.lun == uuid) && !while_mapped {
         let message = "The LUN is mapped and cannot be deleted without specifying the \
                        allow_delete_while_mapped query parameter.";

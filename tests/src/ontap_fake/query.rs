@@ -175,7 +175,7 @@ impl Kind {
         if asked == Some(0) {
             return Err(invalid("max_records", "0"));
         }
-        if reading.parameter("return_records") == Some("false") {
+        if reading.parameter("return_records").is_some() && !reading.switch("return_records")? {
             return Ok(json!({ "num_records": records.len() }));
         }
         let max = asked.unwrap_or(PAGE_MAX).min(at_most.unwrap_or(PAGE_MAX));

@@ -1,7 +1,9 @@
 //! A request, taken apart.
 
+use super::error::invalid;
 use crate::stand_in::Request;
 use crate::stand_in::encoding::{pairs, percent_decode};
+use crate::stand_in::error::Result;
 use serde_json::Value;
 
 /// What a request says.
@@ -10,7 +12,8 @@ pub(crate) struct Reading {
     pub(crate) method: String,
     /// As on the wire.
     pub(crate) raw_path: String,
-    /// Parts of the path, decoded one by one: a part may have a slash.
+    /// Parts of the path, decoded one by one: a part may have a slash. The vendor's client writes a space
+    /// as `+`, there, too.
     pub(crate) parts: Vec<String>,
     /// The query, decoded.
     pub(crate) parameters: Vec<(String, String)>,
@@ -35,9 +38,7 @@ impl Reading {
         Self {
             method: request.method.clone(),
             raw_path: request.path.clone(),
-            parts: parts
-                .map(|part| text(percent_decode(part, false)))
-                .collect(),
+            parts: parts.map(|part| text(percent_decode(part, true))).collect(),
             parameters: pairs(&request.query),
             raw_query: request.query.clone(),
             wants_data: has("accept"),
@@ -50,6 +51,16 @@ impl Reading {
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut parameters = self.parameters.iter();
         parameters.find_map(|(known, value)| (known == name).then_some(value.as_str()))
+    }
+
+    /// A parameter that is true or false, in letters of either case; false if it is not there.
+    pub(crate) fn switch(&self, name: &str) -> Result<bool> {
+        match self.parameter(name) {
+            None => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(text) => Err(invalid(name, text)),
+        }
     }
 
     /// Path and query, as they came.

@@ -115,7 +115,7 @@ fn files(reading: &Reading, volume: &str, rest: &[&str]) -> Route {
     let path = path.strip_prefix("./").unwrap_or(path);
     let path = if path == "." { "" } else { path };
     let operation = match reading.method.as_str() {
-        "GET" if reading.parameter("return_metadata") == Some("true") => "StatFile",
+        "GET" if reading.switch("return_metadata").unwrap_or_default() => "StatFile",
         "GET" if reading.wants_data => "ReadFile",
         "GET" => "ListFiles",
         "POST" => "CreateFile",
@@ -181,8 +181,11 @@ mod tests {
         };
         assert_eq!(at("/files"), ("ListFiles", String::new()));
         assert_eq!(at("/files/%2E"), ("ListFiles", String::new()));
-        let inside = at("/files/%2Esnapshot%2Fnightly%2E0%2Fa%2Bb");
-        assert_eq!(inside, ("ListFiles", ".snapshot/nightly.0/a+b".to_owned()));
+        let inside = at("/files/%2Esnapshot%2Fnightly%2E0%2Fa%20+%2Bb");
+        assert_eq!(
+            inside,
+            ("ListFiles", ".snapshot/nightly.0/a  +b".to_owned())
+        );
         assert_eq!(at("/files/a/b").0, "Unknown");
     }
 }

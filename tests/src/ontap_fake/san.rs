@@ -171,7 +171,7 @@ pub(crate) fn create_igroup(context: &Context<'_>) -> Result {
 pub(crate) fn delete_igroup(context: &Context<'_>) -> Result {
     let mut state = context.state();
     let uuid = context.route.id("uuid");
-    let is_forced = context.reading.parameter("allow_delete_while_mapped") == Some("true");
+    let is_forced = context.reading.switch("allow_delete_while_mapped")?;
     if !state.igroups.contains_key(uuid) {
         return Err(no_such_group());
     }

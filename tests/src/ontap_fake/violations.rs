@@ -150,7 +150,7 @@ fn volume_named(state: &State, route: &Route) -> Vec<String> {
 fn delete_volume(state: &State, route: &Route, reading: &Reading) -> Vec<String> {
     let mut found = volume_named(state, route);
     let can_be_forced = state.version >= Version(9, 12, 0);
-    if can_be_forced && reading.parameter("force") != Some("true") {
+    if can_be_forced && !reading.switch("force").unwrap_or_default() {
         found.push("without force it stays in the recovery queue".to_owned());
     }
     found

@@ -315,15 +315,10 @@ pub(crate) fn delete(context: &Context<'_>) -> Result {
     let mut state = context.state();
     let uuid = context.route.id("uuid").to_owned();
     visible(context, &state, &uuid, "uuid")?;
-    let force = context.reading.parameter("force");
-    if force.is_some() && state.version < FORCE_SINCE {
+    if context.reading.parameter("force").is_some() && state.version < FORCE_SINCE {
         return Err(unexpected("force"));
     }
-    let force = match force {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return Err(invalid("force", other)),
-    };
+    let force = context.reading.switch("force")?;
     if let Some(answer) = context.approval(&mut state, &uuid) {
         return answer;
     }
