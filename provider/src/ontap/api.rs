@@ -148,8 +148,14 @@ fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<UnixTime>, D::Error
     Ok(text.as_deref().and_then(time_of))
 }
 
-/// A time as ONTAP writes it. What cannot be read is no time.
+/// A time as ONTAP writes it, in whole seconds. What cannot be read is no time.
 pub(super) fn time_of(text: &str) -> Option<UnixTime> {
+    let time = timestamp_of(text)?;
+    u64::try_from(time.as_second()).ok().map(UnixTime)
+}
+
+/// The same with all that it says.
+pub(super) fn timestamp_of(text: &str) -> Option<jiff::Timestamp> {
     let offset = text.len().checked_sub(5)?;
     let (head, tail) = text.split_at_checked(offset)?;
     let digits = tail.get(1..).unwrap_or_default();
@@ -158,8 +164,7 @@ pub(super) fn time_of(text: &str) -> Option<UnixTime> {
         (true, Some((hours, minutes)), Some(sign)) => format!("{head}{sign}{hours}:{minutes}"),
         _ => text.to_owned(),
     };
-    let time: jiff::Timestamp = text.parse().ok()?;
-    u64::try_from(time.as_second()).ok().map(UnixTime)
+    text.parse().ok()
 }
 
 /// The cluster, and its time.
@@ -205,7 +210,7 @@ pub(super) async fn volume_by_id(client: &Client, uuid: &str) -> Result<Option<V
     found(client.get(&path, &[("fields", VOLUME_FIELDS)]).await)
 }
 
-fn volume_path(uuid: &str) -> Result<String, Fault> {
+pub(super) fn volume_path(uuid: &str) -> Result<String, Fault> {
     Ok(format!("/storage/volumes/{}", checked_id(uuid)?))
 }
 

@@ -5,16 +5,17 @@ use super::client::Client;
 use super::cloud::OntapCloud;
 use super::data::CHUNK_LEN;
 use super::fault;
+use super::files::tree::{FileTree, Which};
 use super::making::{Failed, Made, Making, SINCE};
 use super::place::Place;
 use super::points;
 use super::settings::OntapSettings;
 use crate::engine::Settings;
 use crate::error::{Error, Result};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::held::{self, HeldSession};
 use crate::point::{
-    Access, AccessMode, Catalog, Disk, Estimate, Held, OpenHow, OpenedPoint, PointInfo,
+    Access, AccessMode, Catalog, Disk, Estimate, Held, OpenHow, OpenedFiles, OpenedPoint, PointInfo,
 };
 use crate::remote::{self, ChunkStore, Chunked, block_on, retry_calls};
 use flr_fs::ByteSource;
@@ -110,6 +111,37 @@ impl Ontap {
         Err(Error::Refused {
             what: format!("the snapshot {} is renamed again and again", point.id),
             hint: Some("try again when nothing rotates".to_owned()),
+        })
+    }
+
+    /// The files of a volume, where they are.
+    fn files(&self, point: &PointInfo, place: &Place) -> Result<OpenedFiles> {
+        let volume = self.volume(place)?;
+        let doing = || format!("ask for the release of {}", self.client.name());
+        let (cluster, _) = self.ask(doing, || api::cluster(&self.client))?;
+        let which = Which {
+            cluster: &cluster.uuid,
+            volume: &volume.uuid,
+            label: &volume.name,
+            snapshot: &point.id,
+            name: point.name.as_deref().unwrap_or_default(),
+        };
+        let tree = FileTree::open(&self.client, &which, &self.reading).map_err(|fault| {
+            let doing = format!("read files of {place} below .snapshot");
+            match (fault.kind, fault::hint(&fault)) {
+                (FaultKind::Refused | FaultKind::NotFound, None) => Error::Remote {
+                    doing,
+                    fault,
+                    hint: Some(
+                        "read the volume over NFS or SMB, in its .snapshot directory".into(),
+                    ),
+                },
+                _ => fault::error(doing, fault),
+            }
+        })?;
+        Ok(OpenedFiles {
+            filesystem: tree,
+            notes: Vec::new(),
         })
     }
 
@@ -238,7 +270,18 @@ impl Catalog for Ontap {
         let place = check(point, how)?;
         match place.lun.clone() {
             Some(lun) => self.clone(point, &place, &lun, how),
-            None => Err(no_files(&place)),
+            None => Err(Error::Refused {
+                what: format!("{place} is a volume, which has files and is no disk"),
+                hint: Some(format!("name a LUN of it: ontap:{place}/LUN")),
+            }),
+        }
+    }
+
+    fn open_files(&self, point: &PointInfo, how: &OpenHow) -> Result<Option<OpenedFiles>> {
+        let place = check(point, how)?;
+        match place.lun {
+            Some(_) => Ok(None),
+            None => self.files(point, &place).map(Some),
         }
     }
 
@@ -246,15 +289,8 @@ impl Catalog for Ontap {
         let place = check(point, how)?;
         match place.lun {
             Some(_) => Ok(estimate(bytes)),
-            None => Err(no_files(&place)),
+            None => Ok(estimate_files(bytes)),
         }
-    }
-}
-
-fn no_files(place: &Place) -> Error {
-    Error::Refused {
-        what: format!("{place} is a volume, and files of volumes are not read yet"),
-        hint: Some(format!("name a LUN of it: ontap:{place}/LUN")),
     }
 }
 
@@ -275,7 +311,34 @@ fn check(point: &PointInfo, how: &OpenHow) -> Result<Place> {
             hint: Some("have it cloned for a while: --access clone".to_owned()),
         });
     }
+    if place.lun.is_none() && how.access == AccessMode::Clone {
+        return Err(Error::Refused {
+            what: format!("{name} is a volume, whose files are read where they are"),
+            hint: Some("leave --access clone out".to_owned()),
+        });
+    }
     Ok(place)
+}
+
+fn estimate_files(bytes: u64) -> Estimate {
+    let chunk = u64::from(CHUNK_LEN.get());
+    let reads = bytes.div_ceil(chunk);
+    let requests = [
+        ("GET /storage/volumes/files (data)", reads),
+        ("GET /storage/volumes/snapshots", reads),
+    ];
+    Estimate {
+        requests: requests
+            .map(|(name, count)| (name.to_owned(), count))
+            .into(),
+        bytes,
+        dollars: None,
+        duration: None,
+        notes: vec![
+            "files are read where they are, and nothing is made".to_owned(),
+            "after each read it is looked whether the snapshot has its name still".to_owned(),
+        ],
+    }
 }
 
 fn estimate(bytes: u64) -> Estimate {

@@ -85,7 +85,7 @@ impl ChunkStore for LunStore {
 }
 
 /// Offset and length of one chunk of a LUN of `size` bytes.
-fn bytes_of(chunks: &Range<u64>, size: u64) -> Result<(u64, usize), Fault> {
+pub(super) fn bytes_of(chunks: &Range<u64>, size: u64) -> Result<(u64, usize), Fault> {
     let chunk = u64::from(CHUNK_LEN.get());
     let start = chunks.start.checked_mul(chunk);
     let end = chunks.end.checked_mul(chunk).map(|end| end.min(size));
@@ -103,7 +103,7 @@ fn bytes_of(chunks: &Range<u64>, size: u64) -> Result<(u64, usize), Fault> {
     }
 }
 
-fn cache_name(origin: &Origin<'_>, size: u64) -> String {
+pub(super) fn cache_name(origin: &Origin<'_>, size: u64) -> String {
     let Origin {
         cluster,
         volume,

@@ -1,4 +1,4 @@
-//! NetApp ONTAP over its REST interface: LUNs in snapshots of volumes.
+//! NetApp ONTAP over its REST interface: LUNs and files in snapshots of volumes.
 //!
 //! A LUN in a snapshot cannot be read where it is. It is cloned inside its volume, which copies nothing; the
 //! clone is read over REST, in the management's own way, and deleted. It is never mapped, so there is
@@ -12,6 +12,8 @@
 //! A volume that SnapMirror writes to takes no clone of a LUN: there a FlexClone volume is made of the
 //! snapshot, and the LUN in it read.
 //!
+//! Files of a volume are read where they are, below `.snapshot`, and nothing is made for that.
+//!
 //! | module | |
 //! |---|---|
 //! | [`settings`] | which cluster, as whom |
@@ -24,6 +26,7 @@
 //! | `lun`, `volume` | the two kinds of things that are made |
 //! | `comment`, `parameters` | tags in a comment, and what the journal keeps of a plan |
 //! | `data`, `multipart` | bytes of a LUN |
+//! | `files` | files of a snapshot |
 //! | `api`, `client`, `pages`, `job`, `text`, `fault` | typed calls |
 //!
 //! Source: NetApp, "ONTAP REST API reference" (9.12.1 and later), and the embedded documentation of NetApp's own
@@ -37,6 +40,7 @@ pub mod cloud;
 mod comment;
 mod data;
 pub mod fault;
+mod files;
 mod job;
 mod lun;
 mod making;

@@ -34,6 +34,11 @@ pub(super) fn in_path(text: &str) -> String {
     encode(text.as_bytes(), b".")
 }
 
+/// A path inside of a volume as one part of a path: its slashes and dots are encoded, too.
+pub(super) fn in_file_path(path: &str) -> String {
+    encode(path.as_bytes(), b"")
+}
+
 /// Whether a query takes this as a name, and not as a pattern, a choice or a range ("Query
 /// parameters" in the reference). Names of volumes, LUNs and qtrees have nothing of that.
 pub(super) fn is_plain(name: &str) -> bool {
@@ -63,6 +68,8 @@ mod tests {
         assert_eq!(in_query("*/flr_1"), "*/flr_1");
         assert_eq!(in_query("a b&c=d+é"), "a%20b%26c%3Dd%2B%C3%A9");
         assert_eq!(in_path("a/b.c"), "a%2Fb.c");
+        // "Manage files and directories" in the reference.
+        assert_eq!(in_file_path("d1/d2/d3/.f"), "d1%2Fd2%2Fd3%2F%2Ef");
     }
 
     #[test]

@@ -4,7 +4,9 @@ use crate::stage::{
     assert_clean, assert_clean_after_gc, assert_read, command, open, place, run, run_open, said,
     world, world_with,
 };
-use flr_tests::ontap_fake::{Access, Approval, Config, Fake, FakeFault, Space, User, Version, When};
+use flr_tests::ontap_fake::{
+    Access, Approval, Config, Fake, FakeFault, Space, User, Version, When,
+};
 
 /// What is said of a read that fails.
 #[track_caller]
@@ -80,7 +82,10 @@ fn without_a_licence_it_says_so() {
     });
     let said = refused(&fake, "vol1/lun0");
     assert!(said.contains("license (5374127)"), "{said}");
-    assert!(said.contains("hint FlexClone is part of ONTAP One"), "{said}");
+    assert!(
+        said.contains("hint FlexClone is part of ONTAP One"),
+        "{said}"
+    );
 }
 
 #[test]
