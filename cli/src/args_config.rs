@@ -93,4 +93,13 @@ pub(crate) enum PolicyAction {
         #[arg(long)]
         lightsail: bool,
     },
+    /// A role of ONTAP, as commands for its console.
+    Ontap {
+        /// The role is one of this SVM, not of the cluster.
+        #[arg(long, value_name = "SVM")]
+        svm: Option<String>,
+        /// Also destinations of SnapMirror, whose volumes are cloned whole.
+        #[arg(long)]
+        snapmirror: bool,
+    },
 }

@@ -9,6 +9,7 @@ use crate::signals::Interrupt;
 use flr_provider::Error;
 use flr_provider::config::{Config, Source, SourceType, Values};
 use flr_provider::engine::Cleanup;
+use flr_provider::ontap::svm_of;
 use flr_provider::point::Held;
 use flr_provider::remote::{self, Cancel, DiskSettings, cancelled_by};
 use flr_recover::address::{Object, Provider};
@@ -58,28 +59,14 @@ impl Remote {
     /// What holds for an object: its source's word, options and variables.
     pub(crate) fn values(&self, object: &Object) -> Result<Values, Failure> {
         let config = self.config()?;
-        let source = match object {
-            Object::Source { source, .. } => config.source(source),
-            Object::Local(_)
-            | Object::Cloud { .. }
-            | Object::Arn(_)
-            | Object::Provider { .. }
-            | Object::Url(_) => None,
-        };
+        let source = source_of(config, object);
         Ok(config.effective(source))
     }
 
     /// What is said of where an object comes from, beside its address.
     pub(crate) fn origin_settings(&self, object: &Object) -> Result<Settings, Failure> {
         let values = self.values(object)?;
-        let source = match object {
-            Object::Source { source, .. } => self.config()?.source(source),
-            Object::Local(_)
-            | Object::Cloud { .. }
-            | Object::Arn(_)
-            | Object::Provider { .. }
-            | Object::Url(_) => None,
-        };
+        let source = source_of(self.config()?, object);
         Ok(Settings {
             profile: values.profile().map(str::to_owned),
             region: values.region().map(str::to_owned),
@@ -91,6 +78,7 @@ impl Remote {
                 false => self.reading(&values)?,
             },
             source: source.map(|source| NamedSource {
+                name: source.name.clone(),
                 kind: source.kind,
                 values,
             }),
@@ -180,6 +168,24 @@ impl Remote {
             all.get_or_insert_default().add(held.close());
         }
         all
+    }
+}
+
+/// The source that an object is of. Of ONTAP there is one also where the address names none: nothing else
+/// says where the cluster is.
+fn source_of<'a>(config: &'a Config, object: &Object) -> Option<&'a Source> {
+    match object {
+        Object::Source { source, .. } => config.source(source),
+        Object::Provider {
+            provider: Provider::Ontap,
+            name,
+            ..
+        } => config.ontap(name.to_str().and_then(svm_of)),
+        Object::Local(_)
+        | Object::Cloud { .. }
+        | Object::Arn(_)
+        | Object::Provider { .. }
+        | Object::Url(_) => None,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::aws::AwsCloud;
 use crate::aws::lightsail::LightsailCloud;
 use crate::engine::{Cloud, Record};
 use crate::error::Result;
+use crate::ontap::OntapCloud;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ pub struct Way {
     /// Endpoint of every service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// Source of the configuration, where credentials are found by nothing else: its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl Way {
@@ -83,6 +87,11 @@ pub const CLOUDS: &[Provider] = &[
         name: "lightsail",
         open: LightsailCloud::open,
         regions: LightsailCloud::regions,
+    },
+    Provider {
+        name: "ontap",
+        open: OntapCloud::open,
+        regions: OntapCloud::regions,
     },
 ];
 

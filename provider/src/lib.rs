@@ -15,7 +15,7 @@
 //! | [`fault`] | how a call over a network fails |
 //! | [`remote`] | chunks from the other side of a network as a byte source |
 //! | [`point`] | points in time, and what a provider that has them offers |
-//! | [`aws`], [`http`], [`nbd`], [`object`] | where they are from |
+//! | [`aws`], [`ontap`], [`http`], [`nbd`], [`object`] | where they are from |
 //! | [`config`] | `config.toml` |
 //! | [`secret`] | passwords, and where users keep them |
 //! | [`interruptible`] | reads that end with a signal |
@@ -38,6 +38,7 @@ mod locks;
 mod mounted;
 pub mod nbd;
 pub mod object;
+pub mod ontap;
 pub mod point;
 pub mod remote;
 pub mod secret;

@@ -2,7 +2,7 @@
 
 use crate::engine::{Cleanup, UnixTime};
 use crate::error::Result;
-use flr_fs::ByteSource;
+use flr_fs::{ByteSource, Filesystem};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +57,8 @@ impl PointInfo {
             "recoverable",
             "recovering",
             "deleting",
+            "partial",
+            "invalid",
         ];
         !unfinished.contains(&self.state.as_str())
     }
@@ -176,6 +178,15 @@ pub struct OpenedPoint {
     pub held: Option<Box<dyn Held>>,
 }
 
+/// What came of opening a point that is no disk: files, as the provider shows them.
+#[derive(Debug)]
+pub struct OpenedFiles {
+    /// Its files.
+    pub filesystem: Arc<dyn Filesystem>,
+    /// What was done, for people.
+    pub notes: Vec<String>,
+}
+
 /// Temporary resources that an opened point needs. Renewed in the background for as long as this lives.
 pub trait Held: fmt::Debug + Send + Sync {
     /// The session, as `flr session` shows it.
@@ -214,6 +225,15 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// # Errors
     /// It cannot be read in that way, and why; the provider refuses or cannot be reached.
     fn open(&self, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint>;
+
+    /// Opens a point whose files the provider shows itself, without a disk in between. `None`: it has
+    /// disks. Blocks; makes nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn open_files(&self, _point: &PointInfo, _how: &OpenHow) -> Result<Option<OpenedFiles>> {
+        Ok(None)
+    }
 
     /// What it costs to open a point and read so many bytes of files.
     ///

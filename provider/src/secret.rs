@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Longer lines are no password.
 const BYTES_MAX: u64 = 4096;
+/// Longer files are no certificate.
+const PEM_MAX: u64 = 1 << 20;
 /// A command may have to ask a human.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
@@ -97,7 +99,33 @@ fn credential(name: &str, env: Env<'_>) -> Result<Secret> {
     file(&PathBuf::from(folder).join(name), false)
 }
 
+/// A certificate and its key: a file of the user alone, of at most 1 MiB.
+///
+/// # Errors
+/// It is not there, is not the user's alone, or is no text. No message holds any of what was read.
+pub fn pem_file(path: &Path) -> Result<Secret> {
+    let bytes = guarded_bytes(path, true, PEM_MAX)?;
+    let no_text = |what: &str| Error::Usage {
+        what: format!("{}: {what}", path.display()),
+        hint: Some("a certificate and its key as PEM, one behind the other".to_owned()),
+    };
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > PEM_MAX) {
+        return Err(no_text("expected at most 1 MiB"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| no_text("expected PEM"))?;
+    Ok(Secret::new(text))
+}
+
 fn file(path: &Path, guarded: bool) -> Result<Secret> {
+    let bytes = guarded_bytes(path, guarded, BYTES_MAX)?;
+    one_line(bytes).map_err(|what| Error::Usage {
+        what: format!("{}: {what}", path.display()),
+        hint: Some("keep the password alone in it".to_owned()),
+    })
+}
+
+/// The file's bytes, at most one more than `max`.
+fn guarded_bytes(path: &Path, guarded: bool, max: u64) -> Result<Vec<u8>> {
     let refuse = |what: &str, hint: String| Error::Usage {
         what: format!("{}: {what}", path.display()),
         hint: Some(hint),
@@ -116,9 +144,9 @@ fn file(path: &Path, guarded: bool) -> Result<Secret> {
         return Err(refuse("others may read or write this secret", hint));
     }
     let mut bytes = Vec::new();
-    let limited = File::from(opened).take(BYTES_MAX.saturating_add(1));
+    let limited = File::from(opened).take(max.saturating_add(1));
     read_all(limited, &mut bytes).map_err(from_open)?;
-    one_line(bytes).map_err(|what| refuse(what, "keep the password alone in it".to_owned()))
+    Ok(bytes)
 }
 
 fn read_all(mut from: impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {

@@ -11,6 +11,7 @@ use flr_provider::config::{SourceType, Values};
 use flr_provider::http::{Authorization, HttpOptions, HttpStore};
 use flr_provider::nbd::{NbdOptions, NbdStore, export_uri};
 use flr_provider::object::{ObjectCredentials, ObjectOptions, ObjectStoreImage};
+use flr_provider::ontap::{Ontap, OntapSettings};
 use flr_provider::point::{Catalog, Disk};
 use flr_provider::remote::{self, ChunkStore, Chunked};
 use flr_provider::{Error, Result};
@@ -19,7 +20,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What can be read, as addresses begin with it.
-pub const READ: &[&str] = &["file", "aws", "lightsail", "https", "s3", "gs", "az", "nbd"];
+pub const READ: &[&str] = &[
+    "file",
+    "aws",
+    "lightsail",
+    "ontap",
+    "https",
+    "s3",
+    "gs",
+    "az",
+    "nbd",
+];
 
 /// Where an object's bytes come from.
 #[derive(Debug)]
@@ -64,6 +75,8 @@ pub struct Settings {
 /// A source of the configuration.
 #[derive(Clone, Debug)]
 pub struct NamedSource {
+    /// Its name.
+    pub name: String,
     /// What it is.
     pub kind: SourceType,
     /// What holds for it, with options and variables.
@@ -125,13 +138,14 @@ fn file(name: &OsStr, keys: &[(String, String)]) -> Result<Origin> {
 }
 
 fn no_key(provider: Provider, key: &str) -> Error {
-    let keys = match provider {
-        Provider::File => "format=raw",
-        _ => "profile=NAME, region=NAME",
+    let hint = match provider {
+        Provider::File => "its keys are format=raw",
+        Provider::Ontap => "which cluster it is, a source of the configuration says",
+        _ => "its keys are profile=NAME, region=NAME",
     };
     Error::Usage {
         what: format!("{}: has no key {key}", provider.name()),
-        hint: Some(format!("its keys are {keys}")),
+        hint: Some(hint.to_owned()),
     }
 }
 
@@ -144,6 +158,7 @@ fn with_keys(
     let mut settings = settings.clone();
     for (key, value) in keys {
         let place = match key.as_str() {
+            _ if provider == Provider::Ontap => return Err(no_key(provider, key)),
             "profile" => &mut settings.profile,
             "region" => &mut settings.region,
             _ => return Err(no_key(provider, key)),
@@ -200,7 +215,32 @@ fn provided(provider: Provider, name: &str, settings: &Settings) -> Result<Origi
             let catalog = Lightsail::new(&client_settings(settings), of_ebs(settings))?;
             Ok(points(Arc::new(catalog), name))
         }
+        Provider::Ontap => {
+            let source = settings.source.as_ref();
+            let source = source.filter(|source| source.kind == SourceType::Ontap);
+            let Some(NamedSource {
+                name: of, values, ..
+            }) = source
+            else {
+                return Err(no_cluster(name));
+            };
+            let cluster = OntapSettings::of_source(of, values)?;
+            let catalog = Ontap::new(&cluster, settings.reading.clone())?;
+            Ok(points(Arc::new(catalog), name))
+        }
         provider => Err(not_yet(provider.name())),
+    }
+}
+
+/// Nothing says where the cluster is, nor as whom it is asked.
+fn no_cluster(name: &str) -> Error {
+    Error::Usage {
+        what: format!("ontap:{name}: no source of type ontap says which cluster this is"),
+        hint: Some(
+            "flr source add filer --type ontap endpoint=https://CLUSTER svm=SVM username=USER \
+             password_command=…; of several name one: filer:VOLUME/LUN"
+                .to_owned(),
+        ),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::view::{Resolved, View};
 use crate::volumes::{self, Place};
 use crate::windows;
 use flr_fs::{
-    ByteSource, ChecksumPolicy, FileKind, Limits, OpenContext, ReplayPolicy, Tree, Volume,
-    discover, registry,
+    ByteSource, ChecksumPolicy, FileKind, Filesystem, Limits, OpenContext, ReplayPolicy, Tree,
+    Volume, discover, registry,
 };
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, OnceLock};
@@ -93,6 +93,20 @@ impl Point {
             drives: OnceLock::new(),
             volumes: OnceLock::new(),
         })
+    }
+
+    /// Files that a provider shows itself, without a disk: they are all of its views.
+    #[must_use]
+    pub fn of_files(filesystem: Arc<dyn Filesystem>) -> Arc<Self> {
+        let point = Self::open(Vec::new(), &OpenOptions::default());
+        let view = Opened {
+            view: Arc::new(View::new(filesystem)),
+            notes: Arc::default(),
+            volume: None,
+        };
+        // Nobody has asked for it yet.
+        let _ = point.guest.set(Ok(view));
+        point
     }
 
     /// Opens a file's content as a disk image.

@@ -23,6 +23,7 @@ pub mod live;
 pub mod memory;
 mod mounted;
 pub mod ntfs_patch;
+pub mod ontap_fake;
 pub mod overlaid;
 pub mod patch;
 pub mod proxy;
@@ -31,6 +32,7 @@ pub mod require;
 pub mod sample;
 pub mod servers;
 pub mod sim;
+pub mod stand_in;
 pub mod vectors;
 
 pub use compare::{Rules, compare};

@@ -4,9 +4,12 @@ use super::Context;
 use super::session::{Journal, Reach};
 use crate::exit::Exit;
 use crate::output::{Outcome, fields};
+use flr_provider::Fault;
 use flr_provider::aws::{Client, ClientSettings, NO_CREDENTIALS, check_access};
-use flr_provider::config::SourceType;
+use flr_provider::config::{Source, SourceType};
 use flr_provider::engine::state_dir;
+use flr_provider::error::Error;
+use flr_provider::ontap::{self, Client as OntapClient, OntapSettings};
 use flr_provider::remote::block_on;
 use flr_recover::shown::for_terminal;
 use serde_json::json;
@@ -34,6 +37,11 @@ pub(crate) fn run(ctx: &mut Context<'_>) -> Outcome {
     }
     for (name, reach) in accounts(ctx) {
         for (what, verdict) in account(&reach) {
+            bad |= tell(ctx, &format!("{name} {what}"), &verdict)?;
+        }
+    }
+    for (name, settings) in clusters(ctx) {
+        for (what, verdict) in cluster(settings) {
             bad |= tell(ctx, &format!("{name} {what}"), &verdict)?;
         }
     }
@@ -190,4 +198,36 @@ fn account(reach: &Reach) -> Vec<(&'static str, Verdict)> {
         ));
     }
     looks
+}
+
+/// The clusters of sources of ONTAP.
+fn clusters(ctx: &Context<'_>) -> Vec<(String, Result<OntapSettings, Error>)> {
+    let Ok(config) = ctx.remote.config() else {
+        return Vec::new();
+    };
+    let sources = config
+        .sources()
+        .filter(|source| source.kind == SourceType::Ontap);
+    let of = |source: &Source| {
+        let values = config.effective(Some(source));
+        let settings = OntapSettings::of_source(&source.name, &values);
+        (source.name.clone(), settings)
+    };
+    sources.map(of).collect()
+}
+
+fn cluster(settings: Result<OntapSettings, Error>) -> Vec<(&'static str, Verdict)> {
+    let client = settings.and_then(|settings| OntapClient::new(&settings));
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => return vec![("cluster", Verdict::Bad(error.to_string()))],
+    };
+    let looks = block_on(ontap::check_access(&client)).into_iter();
+    let verdict = |result: Result<String, Fault>| match result {
+        Ok(text) => Verdict::Good(text),
+        Err(fault) => Verdict::Bad(fault.to_string()),
+    };
+    looks
+        .map(|(what, result)| (what, verdict(result)))
+        .collect()
 }

@@ -5,7 +5,7 @@ use crate::args::Gc;
 use crate::commands::session::{
     self, Journal, Place, Reach, engine_failure, provider_failure, resource_fields,
 };
-use crate::output::{Failure, Outcome, fields};
+use crate::output::{Failure, Outcome, Stop, fields};
 use flr_provider::aws::NO_CREDENTIALS;
 use flr_provider::clouds::{CLOUDS, Which, regions};
 use flr_provider::config::Config;
@@ -48,7 +48,16 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
         } = &place;
         // Whoever has no credentials, and asked for nothing that needs them, has nothing there.
         let silent = !wanted.contains(&place) && !args.all_regions;
-        match clean(&journal, &place, options, &mut cleanup, &mut duties)? {
+        let done = match clean(&journal, &place, options, &mut cleanup, &mut duties) {
+            Ok(done) => done,
+            // A way that leads nowhere any more must not keep the others from being gone.
+            Err(Stop::Failure(failure)) => {
+                ctx.fail(&format!("{provider} {region}"), &failure)?;
+                continue;
+            }
+            Err(stop) => return Err(stop),
+        };
+        match done {
             Ok(()) => {}
             Err(error) if silent && has_no_credentials(&error) => {
                 let why = format!("{provider} {region} was not looked at: {error}");
@@ -110,7 +119,7 @@ fn sources(config: &Config, provider: &str) -> Vec<Reach> {
         .sources()
         .filter(|source| source.kind.name() == provider);
     of_it
-        .map(|source| Reach::of(&config.effective(Some(source))))
+        .map(|source| Reach::of_source(source, &config.effective(Some(source))))
         .collect()
 }
 

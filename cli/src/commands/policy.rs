@@ -7,13 +7,23 @@ use crate::exit::Exit;
 use crate::output::{Failure, Outcome, fields};
 use flr_provider::aws::policy::{Wanted, document, notes};
 use flr_provider::config::Key;
+use flr_provider::ontap::policy as ontap;
 use serde_json::json;
 
 /// Runs `policy`.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Policy) -> Outcome {
-    let PolicyAction::Aws {
-        clone, lightsail, ..
-    } = args.action;
+    let (clone, lightsail) = match &args.action {
+        PolicyAction::Aws {
+            clone, lightsail, ..
+        } => (*clone, *lightsail),
+        PolicyAction::Ontap { svm, snapmirror } => {
+            let wanted = ontap::Wanted {
+                svm: svm.clone(),
+                snapmirror: *snapmirror,
+            };
+            return role(ctx, &wanted);
+        }
+    };
     // Only what is typed here: a policy is for all who use it, not for this user's present region.
     let mut options = configuration::options(ctx.global).into_iter();
     let region = options
@@ -37,5 +47,28 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Policy) -> Outcome {
     let text = serde_json::to_string_pretty(&policy)
         .map_err(|error| Failure::new(Exit::Failed, format!("the policy: {error}")))?;
     ctx.out.line(&text)?;
+    Ok(Exit::Done)
+}
+
+/// A role of ONTAP.
+fn role(ctx: &mut Context<'_>, wanted: &ontap::Wanted) -> Outcome {
+    for note in ontap::notes(wanted) {
+        ctx.out.note(note);
+    }
+    ctx.tally.done();
+    let commands = ontap::commands(wanted);
+    if ctx.out.json {
+        let rights = ontap::rights(wanted).into_iter();
+        let rights: Vec<_> = rights
+            .map(|(path, access, why)| json!({"api": path, "access": access, "for": why}))
+            .collect();
+        let policy = json!({"rights": rights, "commands": commands});
+        let map = fields(json!({"provider": "ontap", "policy": policy}));
+        ctx.out.message("status", &map)?;
+        return Ok(Exit::Done);
+    }
+    for command in commands {
+        ctx.out.line(&command)?;
+    }
     Ok(Exit::Done)
 }

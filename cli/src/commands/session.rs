@@ -6,7 +6,7 @@ use crate::args::{Session, SessionAction};
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome, fields};
 use flr_provider::clouds::{Way, Ways, cloud};
-use flr_provider::config::Values;
+use flr_provider::config::{Source, SourceType, Values};
 use flr_provider::engine::{
     Cleanup, Clock, Cloud, Engine, Error, Item, Liveness, MemoryStore, Nowhere, Parts, Processes,
     Record, SessionId, SessionRecord, Settings, SqliteStore, State, Store, StoreError, SystemClock,
@@ -40,9 +40,19 @@ impl Reach {
             way: Way {
                 profile: values.profile().map(str::to_owned),
                 endpoint: values.endpoint().map(str::to_owned),
+                source: None,
             },
             region: values.region().map(str::to_owned),
         }
+    }
+
+    /// The same of a source. Of ONTAP the way leads by the source itself, which has the credentials.
+    pub(crate) fn of_source(source: &Source, values: &Values) -> Self {
+        let mut reach = Self::of(values);
+        if source.kind == SourceType::Ontap {
+            reach.way.source = Some(source.name.clone());
+        }
+        reach
     }
 }
 

@@ -11,6 +11,7 @@ use flr_provider::aws::{Client, ClientSettings};
 use flr_provider::config::edit::{self, NewSource};
 use flr_provider::config::{Key, Source, SourceType, Value, Values};
 use flr_provider::error::Error;
+use flr_provider::ontap::{self, Client as OntapClient, OntapSettings, check_access};
 use flr_provider::remote::block_on;
 use flr_recover::address::{Object, is_source_name};
 use flr_recover::origin::{self, NamedSource, Origin};
@@ -140,7 +141,8 @@ fn test(ctx: &mut Context<'_>, name: &str, object: Option<&str>) -> Outcome {
         SourceType::Nbd | SourceType::Https | SourceType::S3 => {
             image(ctx, source, &values, object)?
         }
-        SourceType::Lightsail | SourceType::Ecs | SourceType::Ontap => Err(Error::Refused {
+        SourceType::Ontap => cluster(source, &values),
+        SourceType::Lightsail | SourceType::Ecs => Err(Error::Refused {
             what: format!(
                 "a source of type {} cannot be tested yet",
                 source.kind.name()
@@ -184,6 +186,23 @@ fn account(values: &Values) -> Result<Found, Error> {
     Ok(Found {
         text: format!("account {account}, region {region}"),
         fields: fields(json!({"account": account, "region": region})),
+    })
+}
+
+fn cluster(source: &Source, values: &Values) -> Result<Found, Error> {
+    let client = OntapClient::new(&OntapSettings::of_source(&source.name, values)?)?;
+    let mut looks = block_on(check_access(&client)).into_iter();
+    let (cluster, account) = match looks.next() {
+        Some((_, found)) => {
+            let doing = format!("ask {} which cluster it is", client.name());
+            let found = found.map_err(|fault| ontap::fault::error(doing, fault))?;
+            (found, client.svm().unwrap_or("all").to_owned())
+        }
+        None => (String::new(), String::new()),
+    };
+    Ok(Found {
+        text: format!("cluster {cluster}, SVM {account}"),
+        fields: fields(json!({"cluster": cluster, "svm": account})),
     })
 }
 
@@ -237,6 +256,7 @@ fn image(
     settings.region = values.region().map(str::to_owned);
     settings.endpoint_url = values.endpoint().map(str::to_owned);
     settings.source = Some(NamedSource {
+        name: source.name.clone(),
         kind: source.kind,
         values: values.clone(),
     });

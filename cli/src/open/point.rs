@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::output::{Failure, Output};
 use crate::remote::failure_of;
 use crate::when;
-use flr_fs::{ByteSource, Volume};
+use flr_fs::{ByteSource, Filesystem, Volume};
 use flr_provider::point::{Access, Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
 use flr_recover::Point;
 use flr_recover::address::{Address, Locator, Object, View};
@@ -15,6 +15,14 @@ use flr_recover::choose::{Choice, NoPoint, choose};
 use flr_recover::origin::{self, Origin};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What an object is at a point.
+enum Content {
+    /// Disks, with something on them.
+    Disks(Vec<Volume>),
+    /// Files, as the provider shows them.
+    Files(Arc<dyn Filesystem>),
+}
 
 impl Opener<'_> {
     /// The point that an address's object names.
@@ -28,7 +36,14 @@ impl Opener<'_> {
             return Ok(Arc::clone(point));
         }
         let noticed = Noticed::default();
-        let mut disks = self.disks(address, out)?;
+        let mut disks = match self.content(address, out)? {
+            Content::Disks(disks) => disks,
+            Content::Files(filesystem) => {
+                let point = Point::of_files(filesystem);
+                self.points.insert(key, Arc::clone(&point));
+                return Ok(point);
+            }
+        };
         for disk in &mut disks {
             if !is_file(&address.object)
                 && let Ok(source) = &mut disk.source
@@ -87,15 +102,28 @@ impl Opener<'_> {
         Some((&**catalog, point))
     }
 
-    fn disks(&mut self, address: &Address, out: &mut Output) -> Result<Vec<Volume>, Failure> {
+    fn content(&mut self, address: &Address, out: &mut Output) -> Result<Content, Failure> {
         match self.origin(address)? {
-            Origin::File { path, raw } => Ok(vec![self.file(&path, raw, Some(address))?]),
-            Origin::Disk(disk) => Ok(vec![volume(disk)]),
+            Origin::File { path, raw } => {
+                let file = self.file(&path, raw, Some(address))?;
+                Ok(Content::Disks(vec![file]))
+            }
+            Origin::Disk(disk) => Ok(Content::Disks(vec![volume(disk)])),
             Origin::Catalog { catalog, object } => {
                 let points = (catalog.points(&object)).map_err(|error| failed(address, &error))?;
                 let (point, notes) = self.chosen(address, &points)?;
                 for note in &notes {
                     out.note(note);
+                }
+                let key = (address.object.clone(), address.point.clone());
+                let how = self.how(address)?;
+                let files = catalog.open_files(point, &how);
+                if let Some(files) = files.map_err(|error| failed(address, &error))? {
+                    for note in &files.notes {
+                        out.note(note);
+                    }
+                    self.chosen.insert(key, (catalog, point.clone()));
+                    return Ok(Content::Files(files.filesystem));
                 }
                 let opened = self.open_point(&*catalog, point, address)?;
                 for note in &opened.notes {
@@ -104,9 +132,9 @@ impl Opener<'_> {
                 if let Some(held) = opened.held {
                     self.remote.hold(held);
                 }
-                let key = (address.object.clone(), address.point.clone());
                 self.chosen.insert(key, (catalog, point.clone()));
-                Ok(opened.disks.into_iter().map(volume).collect())
+                let disks = opened.disks.into_iter().map(volume);
+                Ok(Content::Disks(disks.collect()))
             }
         }
     }

@@ -238,7 +238,7 @@ mod tests {
             tags: vec![("CostCenter".into(), "it-42".into())],
             way: Way {
                 profile: Some("prod".into()),
-                endpoint: None,
+                ..Way::default()
             },
         };
         let text = parameters.to_text();

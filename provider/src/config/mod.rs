@@ -167,6 +167,18 @@ impl Config {
         })
     }
 
+    /// The source that an address of ONTAP without one means: the only one of this SVM, or the only
+    /// one that names none, or the only one of all.
+    #[must_use]
+    pub fn ontap(&self, svm: Option<&str>) -> Option<&Source> {
+        let all = || self.sources().filter(|one| one.kind == SourceType::Ontap);
+        let of_svm = |one: &&Source| svm.is_some() && one.own.svm() == svm;
+        let of_none = |one: &&Source| one.own.svm().is_none();
+        only(all().filter(of_svm))
+            .or_else(|| only(all().filter(of_none)))
+            .or_else(|| only(all()))
+    }
+
     /// All sources, by name.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.sources.values()
@@ -216,6 +228,11 @@ impl Config {
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
+}
+
+/// The only one, if there is only one.
+fn only<T>(mut of: impl Iterator<Item = T>) -> Option<T> {
+    of.next().filter(|_| of.next().is_none())
 }
 
 /// What can be checked only when all files were read.

@@ -37,6 +37,11 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 /// # Errors
 /// [`check_url`] refuses the URL, or the system has no roots.
 pub fn client(url: &Url) -> Result<reqwest::Client> {
+    client_as(url, None)
+}
+
+/// The same with a client certificate.
+pub(crate) fn client_as(url: &Url, identity: Option<reqwest::Identity>) -> Result<reqwest::Client> {
     check_url(url)?;
     use_ring();
     let mut builder = reqwest::Client::builder()
@@ -49,6 +54,9 @@ pub fn client(url: &Url) -> Result<reqwest::Client> {
         .pool_idle_timeout(IDLE_TIMEOUT)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW);
+    if let Some(identity) = identity {
+        builder = builder.identity(identity);
+    }
     if is_loopback(url) {
         builder = builder.no_proxy();
     }

@@ -23,6 +23,8 @@ pub(crate) mod range;
 pub(crate) mod repeat;
 pub mod store;
 
+pub(crate) use client::client_as;
 pub use client::{check_url, client, is_loopback, shown, use_ring};
+pub use fault::{date, from_error, retry_after};
 pub use options::{Authorization, HttpOptions};
 pub use store::HttpStore;

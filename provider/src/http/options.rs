@@ -53,7 +53,7 @@ impl Authorization {
         Ok(Self(value))
     }
 
-    pub(super) const fn header(&self) -> &HeaderValue {
+    pub(crate) const fn header(&self) -> &HeaderValue {
         &self.0
     }
 }

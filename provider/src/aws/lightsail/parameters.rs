@@ -51,7 +51,7 @@ mod tests {
         let parameters = Parameters {
             way: Way {
                 profile: Some("prod".into()),
-                endpoint: None,
+                ..Way::default()
             },
             source: Some(source),
             made: Some("ami-0123456789abcdef0+snap-01234567".into()),

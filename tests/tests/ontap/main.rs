@@ -1,0 +1,8 @@
+//! LUNs of snapshots of ONTAP, read through clones that leave nothing: by a process of its own, against a
+//! stand-in, that is killed and lied to at every step.
+
+mod faults;
+mod kills;
+mod life;
+mod refused;
+mod stage;
