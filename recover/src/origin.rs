@@ -8,6 +8,7 @@ use crate::address::{Object, Provider, Url};
 use flr_provider::aws::lightsail::Lightsail;
 use flr_provider::aws::{AwsCatalog, ClientSettings};
 use flr_provider::config::{SourceType, Values};
+use flr_provider::ecs::EcsCatalog;
 use flr_provider::http::{Authorization, HttpOptions, HttpStore};
 use flr_provider::nbd::{NbdOptions, NbdStore, export_uri};
 use flr_provider::object::{ObjectCredentials, ObjectOptions, ObjectStoreImage};
@@ -24,6 +25,7 @@ pub const READ: &[&str] = &[
     "file",
     "aws",
     "lightsail",
+    "ecs",
     "ontap",
     "https",
     "s3",
@@ -226,6 +228,10 @@ fn provided(provider: Provider, name: &str, settings: &Settings) -> Result<Origi
             };
             let cluster = OntapSettings::of_source(of, values)?;
             let catalog = Ontap::new(&cluster, settings.reading.clone())?;
+            Ok(points(Arc::new(catalog), name))
+        }
+        Provider::Ecs => {
+            let catalog = EcsCatalog::new(&client_settings(settings))?;
             Ok(points(Arc::new(catalog), name))
         }
         provider => Err(not_yet(provider.name())),
