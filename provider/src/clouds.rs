@@ -2,6 +2,7 @@
 
 use crate::aws::AwsCloud;
 use crate::aws::lightsail::LightsailCloud;
+use crate::ecs::EcsCloud;
 use crate::engine::{Cloud, Record};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,11 @@ pub const CLOUDS: &[Provider] = &[
         regions: AwsCloud::regions,
     },
     Provider {
+        name: "ecs",
+        open: EcsCloud::open,
+        regions: EcsCloud::regions,
+    },
+    Provider {
         name: "lightsail",
         open: LightsailCloud::open,
         regions: LightsailCloud::regions,
@@ -122,9 +128,9 @@ mod tests {
 
     #[test]
     fn a_provider_that_is_not_built_in() {
-        assert!(cloud("ecs", "x", &Ways::default()).unwrap().is_none());
+        assert!(cloud("nowhere", "x", &Ways::default()).unwrap().is_none());
         assert!(
-            regions("ecs", &Way::default(), Which::All)
+            regions("nowhere", &Way::default(), Which::All)
                 .unwrap()
                 .is_empty()
         );

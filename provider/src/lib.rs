@@ -15,7 +15,10 @@
 //! | [`fault`] | how a call over a network fails |
 //! | [`remote`] | chunks from the other side of a network as a byte source |
 //! | [`point`] | points in time, and what a provider that has them offers |
-//! | [`aws`], [`http`], [`nbd`], [`object`] | where they are from |
+//! | [`aws`], [`ecs`], [`http`], [`nbd`], [`object`] | where they are from |
+//! | [`account`] | what clients of clouds have in common |
+//! | `attached`, `temporary` | volumes that are made for reading, and their devices |
+//! | `grouped` | snapshots of several disks as one point |
 //! | [`config`] | `config.toml` |
 //! | [`secret`] | passwords, and where users keep them |
 //! | [`interruptible`] | reads that end with a signal |
@@ -23,14 +26,18 @@
 //! | [`engine`] | temporary resources of providers, and their end |
 //! | [`held`] | a session of it that is kept open |
 
+pub mod account;
+mod attached;
 pub mod aws;
 pub mod clouds;
 pub mod config;
 mod device;
+pub mod ecs;
 pub mod engine;
 pub mod error;
 pub mod fault;
 pub mod file;
+mod grouped;
 pub mod held;
 pub mod http;
 pub mod interruptible;
@@ -41,6 +48,7 @@ pub mod object;
 pub mod point;
 pub mod remote;
 pub mod secret;
+mod temporary;
 mod watch;
 
 pub use error::{Error, Result};

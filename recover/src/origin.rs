@@ -8,6 +8,7 @@ use crate::address::{Object, Provider, Url};
 use flr_provider::aws::lightsail::Lightsail;
 use flr_provider::aws::{AwsCatalog, ClientSettings};
 use flr_provider::config::{SourceType, Values};
+use flr_provider::ecs::EcsCatalog;
 use flr_provider::http::{Authorization, HttpOptions, HttpStore};
 use flr_provider::nbd::{NbdOptions, NbdStore, export_uri};
 use flr_provider::object::{ObjectCredentials, ObjectOptions, ObjectStoreImage};
@@ -19,7 +20,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What can be read, as addresses begin with it.
-pub const READ: &[&str] = &["file", "aws", "lightsail", "https", "s3", "gs", "az", "nbd"];
+pub const READ: &[&str] = &[
+    "file",
+    "aws",
+    "lightsail",
+    "ecs",
+    "https",
+    "s3",
+    "gs",
+    "az",
+    "nbd",
+];
 
 /// Where an object's bytes come from.
 #[derive(Debug)]
@@ -198,6 +209,10 @@ fn provided(provider: Provider, name: &str, settings: &Settings) -> Result<Origi
         }
         Provider::Lightsail => {
             let catalog = Lightsail::new(&client_settings(settings), of_ebs(settings))?;
+            Ok(points(Arc::new(catalog), name))
+        }
+        Provider::Ecs => {
+            let catalog = EcsCatalog::new(&client_settings(settings))?;
             Ok(points(Arc::new(catalog), name))
         }
         provider => Err(not_yet(provider.name())),

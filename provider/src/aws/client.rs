@@ -2,19 +2,23 @@
 
 pub use super::credentials::Keys;
 use super::credentials::{self, CredentialSource};
-use super::endpoint::{Endpoints, is_region};
+use super::endpoint::Endpoints;
 use super::fault as faults;
 use super::http_adapter::Adapter;
 use super::sign::{Unsigned, sign};
-use super::skew::ProviderClock;
-use super::text::{form, tame};
+pub use crate::account::ClientSettings;
+pub(super) use crate::account::answer::senseless;
+use crate::account::answer::{http_client, read_body};
+use crate::account::clock::ProviderClock;
+use crate::account::place::is_region;
+use crate::account::text::form;
 use crate::engine::UnixTime;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
 use crate::http::fault::{from_error, retry_after};
 use crate::remote::block_on;
 use aws_credential_types::Credentials;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 use serde::Deserialize;
@@ -60,17 +64,6 @@ impl Service {
             Self::Sts => "sts",
         }
     }
-}
-
-/// Where and as whom.
-#[derive(Clone, Debug, Default)]
-pub struct ClientSettings {
-    /// Profile of `~/.aws/config`; else what the environment says.
-    pub profile: Option<String>,
-    /// Region; else what profile and environment say.
-    pub region: Option<String>,
-    /// Endpoint of every service; else `AWS_ENDPOINT_URL_*` and the usual ones.
-    pub endpoint_url: Option<String>,
 }
 
 /// A call.
@@ -459,25 +452,11 @@ impl Client {
     }
 }
 
-/// An answer that makes no sense: what was done is not known.
-pub(super) fn senseless(doing: &str, why: &str) -> Fault {
-    let words = format!("the answer to {doing} makes no sense: {}", tame(why, &[]));
-    Fault::new(FaultKind::Unknown, words)
-}
-
 fn no_region() -> Error {
     Error::Usage {
         what: "there is no region for AWS".to_owned(),
         hint: Some("name it with --region, set AWS_REGION, or run `aws configure`".to_owned()),
     }
-}
-
-pub(super) fn http_client(url: &str) -> crate::Result<reqwest::Client> {
-    let url = Url::parse(url).map_err(|_| Error::Usage {
-        what: format!("{url} is no URL"),
-        hint: None,
-    })?;
-    crate::http::client(&url)
 }
 
 fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
@@ -505,24 +484,4 @@ fn plain_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         Some((name.as_str().to_owned(), value.to_owned()))
     });
     text.collect()
-}
-
-/// The whole body, or a fault if it is longer than `limit` or cut short.
-async fn read_body(mut sent: reqwest::Response, limit: usize) -> Result<Bytes, Fault> {
-    let announced = sent.content_length().unwrap_or(0);
-    let too_long = || {
-        let words = format!("expected an answer of at most {limit} bytes, and it is longer");
-        Fault::new(FaultKind::Unknown, words)
-    };
-    let room = usize::try_from(announced)
-        .ok()
-        .filter(|room| *room <= limit);
-    let mut body = BytesMut::with_capacity(room.ok_or_else(too_long)?);
-    while let Some(piece) = sent.chunk().await.map_err(from_error)? {
-        if body.len().saturating_add(piece.len()) > limit {
-            return Err(too_long());
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body.freeze())
 }

@@ -1,7 +1,7 @@
 //! As whom: the credentials that every AWS tool would use.
 
 use super::http_adapter::Adapter;
-use super::text::tame;
+use crate::account::text::tame;
 use crate::fault::{Fault, FaultKind};
 use crate::http::fault::reasons;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -98,7 +98,7 @@ impl CredentialSource {
     /// TLS cannot be prepared.
     pub(crate) fn alone(profile: Option<String>, region: String) -> crate::Result<Self> {
         let metadata = std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok();
-        let http = super::client::http_client("https://amazonaws.com")?;
+        let http = crate::account::answer::http_client("https://amazonaws.com")?;
         let http = Adapter::new(http, metadata.as_deref())?;
         Ok(Self::new(profile, region, http))
     }

@@ -1,9 +1,11 @@
 //! Where the services are.
 
 use super::client::{ClientSettings, Service};
-use crate::error::{Error, Result};
-use crate::http::check_url;
-use reqwest::Url;
+use crate::account::place::endpoint;
+use crate::error::Result;
+
+/// What an endpoint looks like.
+const EXAMPLE: &str = "https://ebs.eu-west-1.amazonaws.com";
 
 /// Where the services are, as the user said; else where AWS has them.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +28,7 @@ impl Endpoints {
     ) -> Result<Self> {
         let checked = |name: &str, url: Option<String>| match url.filter(|url| !url.is_empty()) {
             None => Ok(None),
-            Some(url) => check(name, &url).map(Some),
+            Some(url) => endpoint(name, &url, EXAMPLE).map(Some),
         };
         let setting = checked("the endpoint", settings.endpoint_url.clone())?;
         if setting.is_some() {
@@ -72,32 +74,10 @@ impl Endpoints {
     }
 }
 
-/// Whether it may be the name of a region. It becomes part of a host's name, so nothing else may be in it.
-pub(super) fn is_region(name: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=40).contains(&name.len())
-        && name.chars().all(inner)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-}
-
-/// An address that may be used: https, or http to this machine.
-fn check(name: &str, url: &str) -> Result<String> {
-    let refused = |what: &str| Error::Usage {
-        what: format!("{name}: {what}"),
-        hint: Some("give an address such as https://ebs.eu-west-1.amazonaws.com".to_owned()),
-    };
-    let parsed = Url::parse(url).map_err(|_| refused("expected a URL"))?;
-    check_url(&parsed).map_err(|error| refused(&error.to_string()))?;
-    if parsed.query().is_some() || parsed.fragment().is_some() {
-        return Err(refused("an endpoint has no query"));
-    }
-    Ok(parsed.as_str().trim_end_matches('/').to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn endpoints(setting: Option<&str>, variables: &[(&str, &str)]) -> Result<Endpoints> {
         let settings = ClientSettings {
@@ -172,28 +152,6 @@ mod tests {
             assert!(matches!(error, Error::Usage { .. }), "{url}");
             assert!(!error.to_string().contains("secret"), "{error}");
             endpoints(None, &[("AWS_ENDPOINT_URL_STS", url)]).unwrap_err();
-        }
-    }
-
-    #[test]
-    fn a_region_is_one_label() {
-        for good in ["us-east-1", "cn-north-1", "us-gov-west-1", "local"] {
-            assert!(is_region(good), "{good}");
-        }
-        let long = "a".repeat(41);
-        for bad in [
-            "",
-            "evil.com/",
-            "a.b",
-            "a b",
-            "US",
-            "-a",
-            "a-",
-            "a#",
-            "a@b",
-            &long,
-        ] {
-            assert!(!is_region(bad), "{bad}");
         }
     }
 }

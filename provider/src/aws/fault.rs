@@ -1,7 +1,7 @@
 //! Faults of AWS: three ways to write them, one table of what they mean.
 
 use super::credentials::NO_CREDENTIALS;
-use super::text::tame;
+use crate::account::text::tame;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
 use quick_xml::events::Event;

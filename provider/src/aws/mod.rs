@@ -6,14 +6,13 @@
 //! | [`client`] | signed calls |
 //! | `credentials`, `http_adapter` | as whom |
 //! | `endpoint` | where |
-//! | `sign`, `skew` | signatures, and the time to sign with |
+//! | `sign` | signatures |
 //! | [`fault`] | what AWS says when it refuses, sorted by its effect |
-//! | `text` | encoding, and messages without secrets |
 //! | [`ec2`] | what EC2 is asked, and its answers |
 //! | [`cloud`], [`ebs_volume`] | what is made in AWS, for the clone engine |
 //! | [`policy`] | what of all this an account must allow |
 //! | [`volume`] | a point opened through temporary volumes |
-//! | [`instance`], [`device`], `device_names` | this instance, and where a volume appears on it |
+//! | [`instance`], `device`, `device_names` | this instance, and where a volume appears on it |
 //! | [`snapshot`] | an EBS snapshot as a store of chunks |
 //! | `ebs`, `listing`, `coverage` | calls, pages, and what is known from them |
 //! | `changed` | what two snapshots have in common |
@@ -30,7 +29,7 @@ pub mod client;
 pub mod cloud;
 mod coverage;
 mod credentials;
-pub mod device;
+mod device;
 mod device_names;
 mod ebs;
 pub mod ebs_volume;
@@ -45,9 +44,7 @@ mod meter;
 pub mod policy;
 pub mod prices;
 mod sign;
-mod skew;
 pub mod snapshot;
-mod text;
 pub mod volume;
 
 pub use access::{Look, check_access};
@@ -56,6 +53,8 @@ pub use client::{Client, ClientSettings, Keys};
 pub use cloud::AwsCloud;
 pub(crate) use credentials::CredentialSource;
 pub use credentials::NO_CREDENTIALS;
+#[cfg(test)]
+pub(crate) use device::FAMILY as DEVICES;
 pub use meter::OVER_COST;
 pub use snapshot::{EbsSnapshot, SnapshotOptions};
 pub use volume::clone_disks;

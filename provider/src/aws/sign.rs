@@ -60,8 +60,8 @@ pub(super) fn sign(
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::{encode, form};
     use super::*;
+    use crate::account::text::{encode, form};
     use std::time::Duration;
 
     const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";

@@ -1,36 +1,35 @@
 //! Opening a point through temporary volumes: `--access clone`.
-//!
-//! ```text
-//! this instance? ─► its account? ─► journal ─► create ─► ready ─► attach ─► device ─► open
-//!                                      └───────── any failure: detach, delete, see gone ──┘
-//! ```
 
 use super::client::Client;
 use super::cloud::{AwsCloud, way};
-use super::device::{APPEAR_LIMIT, Devices, Wanted};
+use super::device::FAMILY;
 use super::ebs_volume::{EBS_VOLUME, VolumeParameters};
-use super::ec2::{self, Query};
+use super::ec2::{self, Query, volumes::is_volume_id};
 use super::fault;
 use super::instance::{Here, here};
+use crate::attached::{APPEAR_LIMIT, Devices, Wanted};
 use crate::clouds::Way;
-use crate::engine::{self, Engine, OpId, Plan, Session};
+use crate::engine::{BoxFuture, Engine, Plan};
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
-use crate::held::{HeldSession, engine};
-use crate::interruptible::Interruptible;
-use crate::point::{Access, Disk, DiskInfo, Held, OpenHow, PointInfo};
+use crate::file::FileSource;
+use crate::held::engine;
+use crate::point::{Disk, DiskInfo, Held, OpenHow, PointInfo};
 use crate::remote::{block_on, retry_calls};
-use flr_fs::ByteSource;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use crate::temporary::{self, TagRules, Volumes, check_access, open_point};
+use std::sync::Arc;
 
 /// What is made if nobody says otherwise. EC2's own default is older, slower and dearer.
 const VOLUME_TYPE: &str = "gp3";
 
 /// EC2 takes 50 tags for a volume; some of them are the engine's.
-const TAGS_MAX: usize = 40;
-const TAG_KEY_MAX: usize = 127;
-const TAG_VALUE_MAX: usize = 255;
+const TAGS: TagRules = TagRules {
+    count: 40,
+    key: 127,
+    value: 255,
+    reserved: &["aws:"],
+    forbidden: &[],
+};
 
 /// Opens all disks of a point through volumes that are made for it in this instance's zone. They are
 /// deleted by [`Held::close`], once all sources are dropped. Blocks, for seconds as a rule, and not
@@ -67,12 +66,7 @@ pub fn clone_with(
 /// All that can be known before anything is made.
 fn prepare(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<Here> {
     check_tags(&how.tags)?;
-    if let Access::None(why) = &point.access {
-        return Err(Error::Refused {
-            what: format!("{} cannot be read: {why}", point.id),
-            hint: None,
-        });
-    }
+    check_access(point)?;
     block_on(suitable_instance(client))
 }
 
@@ -83,52 +77,18 @@ fn clone_at(
     point: &PointInfo,
     how: &OpenHow,
 ) -> Result<(Vec<Disk>, Box<dyn Held>)> {
-    let plans = plans(point, how, here, &way(client));
-    let purpose = how.reason.clone();
-    let purpose = purpose.unwrap_or_else(|| format!("{} of {}", point.id, point.object));
-    let mut session = block_on(engine.open(&purpose, how.keep))?;
-    let opened = make(client, &mut session, plans, point, here)
-        .and_then(|volumes| open(client, &mut session, &volumes, point, how));
-    match opened {
-        Ok(disks) => {
-            let reader = |disk: &Disk| -> Weak<dyn ByteSource> { Arc::downgrade(&disk.source) };
-            let readers = disks.iter().map(reader).collect();
-            Ok((disks, Box::new(HeldSession::new(session, readers))))
-        }
-        Err(error) => {
-            // Whoever asked for volumes to be kept has not asked for broken ones.
-            let cleanup = block_on(session.abandon());
-            Err(error.with_leftovers(cleanup))
-        }
-    }
+    let volumes = EbsVolumes {
+        client,
+        here,
+        tags: &how.tags,
+        way: way(client),
+    };
+    open_point(&volumes, engine, &here.id, point, how)
 }
 
 /// Refuses tags of the user that EC2 would not take, or that are ours.
 pub(super) fn check_tags(tags: &[(String, String)]) -> Result<()> {
-    let usage = |what: String| {
-        Err(Error::Usage {
-            what,
-            hint: Some("a tag is KEY=VALUE".to_owned()),
-        })
-    };
-    if tags.len() > TAGS_MAX {
-        let count = tags.len();
-        return usage(format!("expected at most {TAGS_MAX} tags, not {count}"));
-    }
-    for (key, value) in tags {
-        if key.is_empty() || key.len() > TAG_KEY_MAX || value.len() > TAG_VALUE_MAX {
-            return usage(format!(
-                "the tag {key:?} is too long for a volume, or empty"
-            ));
-        }
-        if key.starts_with("flr:") || key.starts_with("aws:") {
-            return usage(format!("the tag {key:?} is not for users to set"));
-        }
-        if tags.iter().filter(|(other, _)| other == key).count() > 1 {
-            return usage(format!("the tag {key:?} is given twice"));
-        }
-    }
-    Ok(())
+    temporary::check_tags(tags, TAGS)
 }
 
 /// This instance, if volumes of the client's account and region can be attached to it.
@@ -164,23 +124,13 @@ async fn suitable_instance(client: &Client) -> Result<Here> {
     }
 }
 
-fn plans(point: &PointInfo, how: &OpenHow, here: &Here, way: &Way) -> Vec<Plan> {
-    let parameters = VolumeParameters {
-        zone: here.zone.clone(),
-        volume_type: VOLUME_TYPE.to_owned(),
-        kms_key_id: None,
-        tags: how.tags.clone(),
-        way: way.clone(),
-    };
-    let disks = point.disks.iter();
-    disks
-        .map(|disk| Plan {
-            kind: EBS_VOLUME.to_owned(),
-            parent: disk.id.clone(),
-            parameters: parameters.to_text(),
-            needs: Vec::new(),
-        })
-        .collect()
+/// Volumes of EBS.
+#[derive(Debug)]
+struct EbsVolumes<'a> {
+    client: &'a Client,
+    here: &'a Here,
+    tags: &'a [(String, String)],
+    way: Way,
 }
 
 /// A volume that is attached.
@@ -190,52 +140,60 @@ struct Attached {
     name: Option<String>,
 }
 
-/// Makes and attaches a volume for each plan.
-fn make(
-    client: &Client,
-    session: &mut Session,
-    plans: Vec<Plan>,
-    point: &PointInfo,
-    here: &Here,
-) -> Result<Vec<Attached>> {
-    tracing::debug!("{} volumes are made for {}", plans.len(), point.id);
-    block_on(async {
-        let ops = session.prepare(plans).await?;
-        let mut ids = Vec::new();
-        for op in &ops {
-            ids.push(session.create(*op).await?);
-        }
-        for op in &ops {
-            session.ready(*op).await?;
-        }
-        let mut attached = Vec::new();
-        for (op, id) in ops.iter().zip(ids) {
-            attached.push(attach(client, session, *op, id, here).await?);
-        }
-        Ok(attached)
-    })
-}
+impl Volumes for EbsVolumes<'_> {
+    type Attached = Attached;
 
-async fn attach(
-    client: &Client,
-    session: &mut Session,
-    op: OpId,
-    id: String,
-    here: &Here,
-) -> Result<Attached> {
-    if session.wants_renewal() {
-        session.renew().await?;
-    }
-    session.attach(op, &here.id).await?;
-    let name = attached_as(client, &id, &here.id).await;
-    if let Some(name) = &name {
-        // A belt: it goes with the instance, should that end before we do.
-        let set = ec2::delete_on_termination(client, &here.id, name).await;
-        if let Err(fault) = set {
-            tracing::warn!("{id} would outlive {}: {fault}", here.id);
+    fn plan(&self, disk: &DiskInfo, _rung: usize) -> Plan {
+        let parameters = VolumeParameters {
+            zone: self.here.zone.clone(),
+            volume_type: VOLUME_TYPE.to_owned(),
+            kms_key_id: None,
+            tags: self.tags.to_vec(),
+            way: self.way.clone(),
+        };
+        Plan {
+            kind: EBS_VOLUME.to_owned(),
+            parent: disk.id.clone(),
+            parameters: parameters.to_text(),
+            needs: Vec::new(),
         }
     }
-    Ok(Attached { id, name })
+
+    fn attached(&self, id: String) -> BoxFuture<'_, Result<Attached>> {
+        Box::pin(async {
+            let here = &self.here.id;
+            let name = attached_as(self.client, &id, here).await;
+            if let Some(name) = &name {
+                // A belt: it goes with the instance, should that end before we do.
+                let set = ec2::delete_on_termination(self.client, here, name).await;
+                if let Err(fault) = set {
+                    tracing::warn!("{id} would outlive {here}: {fault}");
+                }
+            }
+            Ok(Attached { id, name })
+        })
+    }
+
+    fn open(
+        &self,
+        attached: &Attached,
+        disk: &DiskInfo,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<FileSource> {
+        let id = &attached.id;
+        let serial = match is_volume_id(id) {
+            true => id.replace('-', ""),
+            // Which is no serial number, and refused as that.
+            false => String::new(),
+        };
+        let wanted = Wanted {
+            volume_id: id,
+            serial: &serial,
+            size: disk.size,
+            name: attached.name.as_deref(),
+        };
+        Devices::from_env(&FAMILY).open(wanted, APPEAR_LIMIT, go_on)
+    }
 }
 
 /// The name that a volume is attached under. Only a hint: the device is known by its serial number.
@@ -251,46 +209,6 @@ async fn attached_as(client: &Client, id: &str, instance: &str) -> Option<String
     let mut attachments = volumes.into_iter().flat_map(|volume| volume.attachment_set);
     let here = attachments.find(|to| to.instance_id.as_deref() == Some(instance));
     here?.device
-}
-
-/// Opens the devices of volumes.
-fn open(
-    client: &Client,
-    session: &mut Session,
-    volumes: &[Attached],
-    point: &PointInfo,
-    how: &OpenHow,
-) -> Result<Vec<Disk>> {
-    let devices = Devices::from_env();
-    let go_on = || match &how.interrupt {
-        Some(flag) if flag.load(Ordering::Relaxed) => {
-            Err(Error::Engine(engine::Error::Interrupted))
-        }
-        _ => Ok(()),
-    };
-    let open_one = |(volume, disk): (&Attached, &DiskInfo)| {
-        let wanted = Wanted {
-            volume_id: &volume.id,
-            size: disk.size,
-            name: volume.name.as_deref(),
-        };
-        let device = devices.open(wanted, APPEAR_LIMIT, go_on)?;
-        let source: Arc<dyn ByteSource> = match &how.interrupt {
-            Some(flag) => Arc::new(Interruptible::new(Arc::new(device), Arc::clone(flag))),
-            None => Arc::new(device),
-        };
-        Ok(Disk {
-            source,
-            may_be_container: false,
-        })
-    };
-    let disks = volumes.iter().zip(&point.disks).map(open_one);
-    let disks = disks.collect::<Result<Vec<_>>>()?;
-    if session.wants_renewal() {
-        block_on(session.renew())?;
-    }
-    tracing::debug!("{} volumes are read in {}", disks.len(), client.region());
-    Ok(disks)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Asking EC2 what there is.
 
-use super::group::{self, Member};
 use super::wanted::Wanted;
 use crate::aws::client::Client;
 use crate::aws::ec2::{
@@ -10,6 +9,7 @@ use crate::aws::ec2::{
 use crate::engine::UnixTime;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
+use crate::grouped::{self as group, Member};
 use crate::point::{Access, Consistency, DiskInfo, PointInfo};
 use crate::remote::retry_calls;
 use std::collections::BTreeMap;

@@ -1,7 +1,10 @@
 //! What a snapshot is good for, and how it can be read.
 
 use crate::aws::ec2::Snapshot;
-use crate::point::{Access, Consistency, DiskInfo};
+use crate::engine::UnixTime;
+use crate::grouped::Taken;
+use crate::point::{Access, Consistency};
+use std::collections::BTreeMap;
 
 /// Tags by which the makers of snapshots say that applications had written everything: VSS by the
 /// Systems Manager, and the Data Lifecycle Manager's scripts around the snapshot.
@@ -9,7 +12,7 @@ const APPLICATION_TAGS: &[(&str, &str)] =
     &[("AppConsistent", "True"), ("aws:dlm:pre-script", "SUCCESS")];
 
 /// What may be expected of its files. A snapshot of a volume is always one moment of it.
-pub(super) fn consistency(snapshot: &Snapshot) -> Consistency {
+fn consistency(snapshot: &Snapshot) -> Consistency {
     let tagged = |(key, value): &(&str, &str)| {
         let found = snapshot.tag_set.get(*key);
         found.is_some_and(|found| found.eq_ignore_ascii_case(value))
@@ -21,7 +24,7 @@ pub(super) fn consistency(snapshot: &Snapshot) -> Consistency {
 }
 
 /// How it can be read, or why not.
-pub(super) fn access(snapshot: &Snapshot) -> Access {
+fn access(snapshot: &Snapshot) -> Access {
     let id = &snapshot.snapshot_id;
     let none = |why: String| Access::None(why);
     match snapshot.status.as_str() {
@@ -60,16 +63,6 @@ pub(super) fn access(snapshot: &Snapshot) -> Access {
     }
 }
 
-/// The disk that it is of.
-pub(super) fn disk(snapshot: &Snapshot, device: Option<String>) -> DiskInfo {
-    DiskInfo {
-        id: snapshot.snapshot_id.clone(),
-        volume: volume(snapshot),
-        device,
-        size: bytes(snapshot),
-    }
-}
-
 /// What it was taken of. A copy of a snapshot has a volume that never was.
 pub(super) fn volume(snapshot: &Snapshot) -> Option<String> {
     let volume = snapshot.volume_id.clone();
@@ -77,6 +70,64 @@ pub(super) fn volume(snapshot: &Snapshot) -> Option<String> {
 }
 
 /// Its size in bytes.
-pub(super) fn bytes(snapshot: &Snapshot) -> u64 {
+fn bytes(snapshot: &Snapshot) -> u64 {
     snapshot.volume_size.saturating_mul(1 << 30)
+}
+
+impl Taken for Snapshot {
+    const WHOLE: &'static str = "completed";
+
+    fn id(&self) -> &str {
+        &self.snapshot_id
+    }
+
+    fn time(&self) -> UnixTime {
+        self.start_time
+    }
+
+    fn volume(&self) -> Option<String> {
+        volume(self)
+    }
+
+    fn bytes(&self) -> u64 {
+        bytes(self)
+    }
+
+    fn state(&self) -> String {
+        self.status.clone()
+    }
+
+    fn consistency(&self) -> Consistency {
+        consistency(self)
+    }
+
+    fn access(&self) -> Access {
+        access(self)
+    }
+
+    /// When it goes back to the archive.
+    fn expires(&self) -> Option<UnixTime> {
+        self.restore_expiry_time
+    }
+
+    fn name(&self) -> Option<String> {
+        let text = self.description.clone();
+        text.filter(|text| !text.trim().is_empty())
+    }
+
+    fn account(&self) -> Option<String> {
+        self.owner_id.clone()
+    }
+
+    fn tier(&self) -> Option<String> {
+        self.storage_tier.clone()
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tag_set
+    }
 }

@@ -4,13 +4,11 @@
 //! |---|---|
 //! | `wanted` | what an address means |
 //! | `inventory` | asking EC2 for it |
-//! | `group` | snapshots of several volumes as one point |
 //! | `label` | what a snapshot is good for, and how it can be read |
 //! | `open` | reading it |
 //! | `estimate` | what that costs |
 
 mod estimate;
-mod group;
 mod inventory;
 mod label;
 mod open;

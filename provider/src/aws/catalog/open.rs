@@ -7,6 +7,7 @@ use crate::aws::snapshot::{EbsSnapshot, SnapshotOptions};
 use crate::aws::volume::clone_disks;
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
+use crate::grouped::missing_disks;
 use crate::point::{Access, AccessMode, Disk, DiskInfo, OpenHow, OpenedPoint, PointInfo};
 use crate::remote::{self, ChunkStore, Chunked, block_on, retry_calls};
 use std::sync::Arc;
@@ -105,7 +106,7 @@ fn direct(
     }
     Ok(OpenedPoint {
         disks,
-        notes: partial(point),
+        notes: missing_disks(point),
         held: None,
     })
 }
@@ -145,23 +146,10 @@ fn clone(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoin
         point.id,
         held.session()
     )];
-    notes.extend(partial(point));
+    notes.extend(missing_disks(point));
     Ok(OpenedPoint {
         disks,
         notes,
         held: Some(held),
     })
-}
-
-/// What is said of a point that lacks disks.
-fn partial(point: &PointInfo) -> Vec<String> {
-    match point.state == "partial" {
-        true => vec![format!(
-            "{} has only {} of the disks of {}",
-            point.id,
-            point.disks.len(),
-            point.object
-        )],
-        false => Vec::new(),
-    }
 }

@@ -7,6 +7,8 @@ use tempfile::TempDir;
 const ID: &str = "vol-0123456789abcdef0";
 const SERIAL: &str = "vol0123456789abcdef0";
 const SIZE: u64 = 1 << 20;
+const MODEL: &str = "Amazon Elastic Block Store";
+const FAMILY: &Family = &crate::aws::DEVICES;
 
 struct Machine(TempDir);
 
@@ -22,14 +24,18 @@ impl Machine {
         self.0.path().join(name)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a made-up machine")]
     fn device(&self, name: &str, serial: &str, size: u64) {
+        self.device_with(name, "device/serial", serial, size);
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a made-up machine")]
+    fn device_with(&self, name: &str, file: &str, serial: &str, size: u64) {
         let device = fs::File::create(self.path("dev").join(name)).unwrap();
         device.set_len(size).unwrap();
-        let sys = self.path("sys/block").join(name).join("device");
-        fs::create_dir_all(&sys).unwrap();
-        fs::write(sys.join("serial"), format!("{serial}\n")).unwrap();
-        fs::write(sys.join("model"), format!("{MODEL:<40}\n")).unwrap();
+        let sys = self.path("sys/block").join(name);
+        fs::create_dir_all(sys.join("device")).unwrap();
+        fs::write(sys.join(file), format!("{serial}\n")).unwrap();
+        fs::write(sys.join("device/model"), format!("{MODEL:<40}\n")).unwrap();
     }
 
     fn link(&self, to: &str) {
@@ -44,10 +50,11 @@ impl Machine {
     fn open_as(&self, name: Option<&str>, limit: Duration) -> Result<FileSource> {
         let wanted = Wanted {
             volume_id: ID,
+            serial: SERIAL,
             size: SIZE,
             name,
         };
-        Devices::below(self.0.path()).open(wanted, limit, || Ok(()))
+        Devices::below(FAMILY, self.0.path()).open(wanted, limit, || Ok(()))
     }
 
     fn refusal(&self) -> String {
@@ -135,10 +142,54 @@ fn it_is_waited_for_and_the_wait_can_be_ended() {
     let machine = Machine::new();
     let wanted = Wanted {
         volume_id: ID,
+        serial: SERIAL,
         size: SIZE,
         name: None,
     };
     let stop = || Err(Error::Engine(crate::engine::Error::Interrupted));
-    let ended = Devices::below(machine.0.path()).open(wanted, APPEAR_LIMIT, stop);
+    let ended = Devices::below(FAMILY, machine.0.path()).open(wanted, APPEAR_LIMIT, stop);
     assert!(matches!(ended, Err(Error::Engine(_))));
+}
+
+/// Disks of Alibaba Cloud, whose serial numbers stand elsewhere.
+#[test]
+fn by_the_serial_number_of_virtio_and_nvme() {
+    const SERIAL: &str = "bp67acfmxazb4p4fsnk1";
+    for (name, file, link) in [
+        ("vdb", "serial", "virtio-bp67acfmxazb4p4fsnk1"),
+        (
+            "nvme1n1",
+            "device/serial",
+            "nvme-Alibaba_Cloud_Elastic_Block_Storage_bp67acfmxazb4p4fsnk1",
+        ),
+    ] {
+        for linked in [false, true] {
+            let machine = Machine::new();
+            machine.device_with(name, file, SERIAL, SIZE);
+            machine.device_with("vda", "serial", "bp60000000000000000a", SIZE);
+            if linked {
+                let link = machine.path("dev/disk/by-id").join(link);
+                symlink(format!("../../{name}"), link).unwrap();
+            }
+            let wanted = Wanted {
+                volume_id: "d-bp67acfmxazb4p4fsnk1",
+                serial: SERIAL,
+                size: SIZE,
+                name: Some("/dev/xvdb"),
+            };
+            let devices = Devices::below(&crate::ecs::DEVICES, machine.0.path());
+            let source = devices.open(wanted, Duration::ZERO, || Ok(())).unwrap();
+            assert_eq!(source.path(), machine.path("dev").join(name));
+            let other = Wanted {
+                serial: "bp67acfmxazb4p4fsnk2",
+                ..wanted
+            };
+            assert!(devices.open(other, Duration::ZERO, || Ok(())).is_err());
+            let senseless = Wanted {
+                serial: "../../etc",
+                ..wanted
+            };
+            assert!(devices.open(senseless, Duration::ZERO, || Ok(())).is_err());
+        }
+    }
 }

@@ -5,17 +5,19 @@ use std::fmt::Write as _;
 /// Longest explanation that is passed on, in characters.
 const MESSAGE_MAX: usize = 400;
 
-/// From here on a message of AWS holds what is no use to people, or is secret: the request as it was
-/// signed (with its session token), or the encoded policy.
-const CUT_BEFORE: [&str; 4] = [
+/// From here on a message holds what is no use to people, or is secret: the request as it was signed
+/// (with its session token), or the encoded policy.
+const CUT_BEFORE: [&str; 6] = [
     "Encoded authorization failure message",
     "The Canonical String",
     "The String-to-Sign",
+    "server StringToSign",
+    "server string to sign",
     "\n",
 ];
 
 /// Percent-encodes all but what RFC 3986 calls unreserved, as a signature wants it.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -32,7 +34,7 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// Pairs of names and values as a query or a form.
-pub(super) fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let pairs = pairs
         .into_iter()
         .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
@@ -40,7 +42,7 @@ pub(super) fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> S
 }
 
 /// What a server said, on one line, bounded, without any of `secrets`.
-pub(super) fn tame(message: &str, secrets: &[&str]) -> String {
+pub(crate) fn tame(message: &str, secrets: &[&str]) -> String {
     let mut message = message.trim().to_owned();
     for secret in secrets.iter().filter(|secret| secret.len() >= 8) {
         for form in [(*secret).to_owned(), encode(secret)] {

@@ -12,7 +12,7 @@ const SKEW: u64 = 240;
 
 /// The provider's clock as far as it is known.
 #[derive(Debug, Default)]
-pub(super) struct ProviderClock {
+pub(crate) struct ProviderClock {
     /// Seconds that the provider is ahead of this machine, once that has mattered.
     offset: AtomicI64,
     /// When the last answer was given, and how long this machine was up when it came.
@@ -21,7 +21,7 @@ pub(super) struct ProviderClock {
 
 impl ProviderClock {
     /// The time to sign with.
-    pub(super) fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         let offset = self.offset.load(Ordering::Relaxed);
         let by = Duration::from_secs(offset.unsigned_abs());
         let now = SystemTime::now();
@@ -34,7 +34,7 @@ impl ProviderClock {
     }
 
     /// Notes when an answer was given.
-    pub(super) fn heard(&self, headers: &HeaderMap) {
+    pub(crate) fn heard(&self, headers: &HeaderMap) {
         if let Some(time) = date(headers) {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some((time, SystemClock.since_boot()));
@@ -42,7 +42,7 @@ impl ProviderClock {
     }
 
     /// The provider's time now, reckoned from its last answer.
-    pub(super) fn provider(&self) -> Option<UnixTime> {
+    pub(crate) fn provider(&self) -> Option<UnixTime> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (time, then) = last?;
         Some(time.plus(SystemClock.since_boot().saturating_sub(then)))
@@ -50,7 +50,7 @@ impl ProviderClock {
 
     /// Goes by the provider's clock from now on, if it differs enough from what signatures were made with
     /// to be why one was refused. Whether it does.
-    pub(super) fn correct(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn correct(&self, headers: &HeaderMap) -> bool {
         let Some(theirs) = date(headers) else {
             return false;
         };

@@ -1,0 +1,64 @@
+//! Reading a point, for which disks have to be made.
+
+use super::BeforeClone;
+use super::estimate::estimate;
+use crate::ecs::client::Client;
+use crate::ecs::volume::clone_disks;
+use crate::error::{Error, Result};
+use crate::grouped::missing_disks;
+use crate::point::{AccessMode, OpenHow, OpenedPoint, PointInfo};
+use crate::temporary::check_access;
+use std::sync::Arc;
+
+/// Opens a point in the way that is asked for.
+pub(super) fn open(
+    client: &Client,
+    checks: &[Arc<dyn BeforeClone>],
+    point: &PointInfo,
+    how: &OpenHow,
+) -> Result<OpenedPoint> {
+    check_access(point)?;
+    if how.access == AccessMode::Direct {
+        return Err(Error::Refused {
+            what: format!(
+                "{} cannot be read directly: Alibaba Cloud has no way to read a snapshot's blocks",
+                point.id
+            ),
+            hint: Some("on an instance in its region: --access clone".to_owned()),
+        });
+    }
+    let cost = estimate(point, how);
+    if let (Some(max), Some(dollars)) = (how.max_cost, cost.dollars)
+        && dollars > max
+        && !how.yes
+    {
+        return Err(Error::Cost {
+            what: format!(
+                "a disk of {} would cost ${dollars:.4}, more than ${max}",
+                point.id
+            ),
+            hint: Some("a shorter --ttl, a higher --max-cost, or --yes".to_owned()),
+        });
+    }
+    let mut notes = Vec::new();
+    for check in checks {
+        notes.extend(check.check(client, point, how)?);
+    }
+    let (disks, held) = clone_disks(client, point, how)?;
+    let word = match disks.len() {
+        1 => "disk",
+        _ => "disks",
+    };
+    notes.push(format!(
+        "made {} temporary {word} of {} in session {}",
+        disks.len(),
+        point.id,
+        held.session()
+    ));
+    notes.extend(missing_disks(point));
+    Ok(OpenedPoint {
+        disks,
+        notes,
+        held: Some(held),
+    })
+}

@@ -1,0 +1,39 @@
+//! Alibaba Cloud: snapshots of ECS, through disks that are made of them for a while.
+//!
+//! | module | |
+//! |---|---|
+//! | [`client`] | signed calls, of any service |
+//! | `credentials` | as whom |
+//! | `endpoint` | where |
+//! | `sign` | signatures |
+//! | [`fault`] | what is said to what is refused, sorted by its effect |
+//! | `fields`, [`api`] | what ECS is asked, and its answers |
+//! | [`cloud`], [`disk`] | what is made, for the clone engine |
+//! | [`volume`] | a point opened through temporary disks |
+//! | [`metadata`], `device` | this instance, and how a disk shows on it |
+//! | [`prices`] | what disks cost |
+//! | [`catalog`] | points in time of what ECS has |
+
+pub mod api;
+pub mod catalog;
+pub mod client;
+pub mod cloud;
+mod credentials;
+mod device;
+pub mod disk;
+mod endpoint;
+pub mod fault;
+mod fields;
+pub mod metadata;
+pub mod prices;
+mod sign;
+pub mod volume;
+
+pub use crate::account::ClientSettings;
+pub use catalog::{BeforeClone, EcsCatalog};
+pub use client::{Client, Keys};
+pub use cloud::EcsCloud;
+pub use credentials::NO_CREDENTIALS;
+#[cfg(test)]
+pub(crate) use device::FAMILY as DEVICES;
+pub use volume::clone_disks;
