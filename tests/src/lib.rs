@@ -8,6 +8,7 @@ pub mod compressed_stream;
 pub mod content;
 pub mod crash;
 pub mod e2fsprogs;
+pub mod ecs_fake;
 pub mod exercise;
 pub mod fault;
 pub mod faulty;
@@ -31,6 +32,7 @@ pub mod require;
 pub mod sample;
 pub mod servers;
 pub mod sim;
+pub mod stand_in;
 pub mod vectors;
 
 pub use compare::{Rules, compare};

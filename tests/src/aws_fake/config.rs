@@ -1,5 +1,6 @@
 //! What a stand-in starts with, and what of it may be changed while it runs.
 
+use crate::stand_in::Rate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,15 +82,6 @@ pub struct Pages {
     pub max: Option<usize>,
     /// Each page of so many (counted over all) is empty and has a `NextToken`.
     pub empty_every: Option<usize>,
-}
-
-/// A bound on requests a second.
-#[derive(Clone, Copy, Debug)]
-pub struct Rate {
-    /// Requests a second.
-    pub per_second: i64,
-    /// Requests that may come at once after a rest.
-    pub burst: i64,
 }
 
 /// What of the behaviour may be changed while it runs.

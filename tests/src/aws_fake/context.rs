@@ -1,9 +1,9 @@
 //! What an operation works with.
 
-use super::call::Call;
-use super::clock::ms;
-use super::identity::Caller;
+use super::service::Call;
 use super::state::State;
+use crate::stand_in::clock::ms;
+use crate::stand_in::{Caller, lock};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The model, locked. A test that failed with the lock does not matter here.
+    /// The model, locked.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(self.state)
     }
@@ -31,11 +31,4 @@ impl Context<'_> {
         let lag = self.stale;
         self.now - ms(lag.unwrap_or_else(|| state.lag(&self.call.operation)))
     }
-}
-
-/// Locks what a panic elsewhere has left locked, too.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

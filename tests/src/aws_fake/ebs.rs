@@ -1,13 +1,13 @@
 //! EBS direct APIs: reading snapshots block by block.
 
-use super::blocks::{BLOCK_LEN, Blocks};
-use super::clock::{epoch, ms};
 use super::context::Context;
 use super::error::{Result, ServiceError, bad, error, throttled};
-use super::http::Answer;
 use super::model::Snapshot;
-use super::sigv4::hmac;
 use super::state::State;
+use crate::stand_in::Answer;
+use crate::stand_in::clock::{epoch, ms};
+use crate::stand_in::hash::hmac;
+use crate::stand_in::{BLOCK_LEN, Blocks};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -267,7 +267,7 @@ fn get(context: &Context<'_>) -> Result {
         if !state.take(&account, all, context.now) {
             return Err(throttled(context.call.service, true));
         }
-        check_token(&state.secret, &snapshot, index, token, context.now)?;
+        check_token(state.ids.secret(), &snapshot, index, token, context.now)?;
         (snapshot.blocks.clone(), snapshot.blocks)
     };
     let block = blocks.read(index);
@@ -293,7 +293,7 @@ impl Mint {
     fn new(state: &mut State, snapshot: &Snapshot, now: i64) -> Self {
         let random = state.random();
         Self {
-            secret: state.secret,
+            secret: *state.ids.secret(),
             of: of(snapshot),
             nonce: random[..8].try_into().expect("eight"),
             expires: now + ms(state.settings.block_token_life),
@@ -374,7 +374,7 @@ mod tests {
         assert!(token.len() <= TOKEN_LEN_MAX && "+/=".chars().all(|sign| token.contains(sign)));
         let week = 7 * 24 * 3_600_000;
         let check = |snapshot: &Snapshot, index, token: &str, now| {
-            check_token(&state.secret, snapshot, index, token, now).is_ok()
+            check_token(state.ids.secret(), snapshot, index, token, now).is_ok()
         };
         assert!(check(&snapshot, 3, &token, 999 + week));
         assert!(!check(&snapshot, 3, &token, 1000 + week));

@@ -1,98 +1,66 @@
 //! Errors in the envelopes of the services.
 
-use super::call::Service;
-use super::encoding::Xml;
-use super::fault::FakeFault;
-use super::http::Answer;
+use super::service::Service;
+use crate::stand_in::Answer;
+use crate::stand_in::FakeFault;
+use crate::stand_in::encoding::Xml;
 use serde_json::json;
 
-/// An error of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServiceError {
-    pub(crate) status: u16,
-    pub(crate) code: String,
-    pub(crate) message: String,
-    pub(crate) reason: Option<String>,
-}
+pub(crate) use crate::stand_in::error::{Result, ServiceError, bad, error};
 
-/// What an operation comes to.
-pub(crate) type Result<T = Answer> = std::result::Result<T, ServiceError>;
-
-/// An error with a status.
-pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> ServiceError {
-    ServiceError {
+/// An error as the service writes it.
+pub(crate) fn answer(service: Service, error: &ServiceError, request_id: &str) -> Answer {
+    let ServiceError {
         status,
-        code: code.to_owned(),
-        message: message.into(),
-        reason: None,
-    }
-}
-
-/// What the caller did wrong.
-pub(crate) fn bad(code: &str, message: impl Into<String>) -> ServiceError {
-    error(400, code, message)
-}
-
-impl ServiceError {
-    pub(crate) fn because(mut self, reason: &str) -> Self {
-        self.reason = Some(reason.to_owned());
-        self
-    }
-
-    /// As the service writes it.
-    pub(crate) fn answer(&self, service: Service, request_id: &str) -> Answer {
-        let Self {
-            status,
-            code,
-            message,
-            reason,
-        } = self;
-        match service {
-            Service::Ebs => {
-                let mut body = json!({"Message": message});
-                if let Some(reason) = reason {
-                    body["Reason"] = json!(reason);
-                }
-                let body = body.to_string().into_bytes();
-                Answer::new(*status, "application/json", body)
-                    .with("x-amzn-ErrorType", code)
-                    .with("x-amzn-RequestId", request_id)
+        code,
+        message,
+        reason,
+    } = error;
+    match service {
+        Service::Ebs => {
+            let mut body = json!({"Message": message});
+            if let Some(reason) = reason {
+                body["Reason"] = json!(reason);
             }
-            Service::Lightsail => {
-                let body = json!({"__type": code, "code": code, "message": message});
-                let body = body.to_string().into_bytes();
-                Answer::new(*status, "application/x-amz-json-1.1", body)
-                    .with("x-amzn-RequestId", request_id)
-            }
-            Service::Ec2 => {
-                let mut xml = Xml::default();
-                xml.inside("Response", |xml| {
-                    xml.inside("Errors", |xml| {
-                        xml.inside("Error", |xml| {
-                            xml.text("Code", code).text("Message", message);
-                        });
-                    });
-                    xml.text("RequestID", request_id);
-                });
-                Answer::new(*status, "text/xml;charset=UTF-8", xml.finish())
-            }
-            Service::Sts => {
-                let mut xml = Xml::default();
-                let root = "ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"";
-                xml.inside(root, |xml| {
+            let body = body.to_string().into_bytes();
+            Answer::new(*status, "application/json", body)
+                .with("x-amzn-ErrorType", code)
+                .with("x-amzn-RequestId", request_id)
+        }
+        Service::Lightsail => {
+            let body = json!({"__type": code, "code": code, "message": message});
+            let body = body.to_string().into_bytes();
+            Answer::new(*status, "application/x-amz-json-1.1", body)
+                .with("x-amzn-RequestId", request_id)
+        }
+        Service::Ec2 => {
+            let mut xml = Xml::default();
+            xml.inside("Response", |xml| {
+                xml.inside("Errors", |xml| {
                     xml.inside("Error", |xml| {
-                        let kind = if *status < 500 { "Sender" } else { "Receiver" };
-                        xml.text("Type", kind).text("Code", code);
-                        xml.text("Message", message);
+                        xml.text("Code", code).text("Message", message);
                     });
-                    xml.text("RequestId", request_id);
                 });
-                Answer::new(*status, "text/xml", xml.finish())
-            }
-            Service::Metadata => {
-                let body = format!("{status} - {code}\n").into_bytes();
-                Answer::new(*status, "text/html", body)
-            }
+                xml.text("RequestID", request_id);
+            });
+            Answer::new(*status, "text/xml;charset=UTF-8", xml.finish())
+        }
+        Service::Sts => {
+            let mut xml = Xml::default();
+            let root = "ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"";
+            xml.inside(root, |xml| {
+                xml.inside("Error", |xml| {
+                    let kind = if *status < 500 { "Sender" } else { "Receiver" };
+                    xml.text("Type", kind).text("Code", code);
+                    xml.text("Message", message);
+                });
+                xml.text("RequestId", request_id);
+            });
+            Answer::new(*status, "text/xml", xml.finish())
+        }
+        Service::Metadata => {
+            let body = format!("{status} - {code}\n").into_bytes();
+            Answer::new(*status, "text/html", body)
         }
     }
 }

@@ -1,30 +1,17 @@
 //! Who calls: the signature of a request, checked as the services do.
 
-use super::call::Service;
-use super::clock::{iso, parse_amz};
 use super::config::AccessKey;
-use super::encoding::hex;
 use super::error::{ServiceError, bad, error, expired_token, skewed};
-use super::http::Request;
-use super::sigv4::{Authorization, sha256, signature};
+use super::service::Service;
+use super::sigv4::{Authorization, signature};
+use crate::stand_in::Request;
+use crate::stand_in::clock::{iso, parse_amz};
+use crate::stand_in::encoding::hex;
+use crate::stand_in::hash::sha256;
+use crate::stand_in::{Caller, Times};
 
 /// How far the time of a signature may be off, in milliseconds.
 const SKEW_MAX_MS: i64 = 5 * 60 * 1000;
-
-/// A caller.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Caller {
-    pub(crate) account: String,
-    pub(crate) arn: String,
-    pub(crate) region: String,
-}
-
-/// The times that a signature is judged by, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
-    pub(crate) wire: i64,
-    pub(crate) model: i64,
-}
 
 /// Who has signed a request to a service.
 pub(crate) fn verify(

@@ -1,12 +1,12 @@
 //! Instance metadata, version 2 only.
 
-use super::clock::iso;
 use super::config::{ACCOUNT, AccessKey, Config};
 use super::context::Context;
-use super::encoding::hex;
 use super::error::{Result, error};
-use super::http::{Answer, Request};
 use super::state::State;
+use crate::stand_in::clock::iso;
+use crate::stand_in::encoding::hex;
+use crate::stand_in::{Answer, Request};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -126,7 +126,7 @@ fn say(state: &mut State, now: i64, path: &str) -> Option<String> {
 
 /// A new key of the role, which the other services know from now on.
 fn credentials(state: &mut State, now: i64, role: &str) -> String {
-    let expires = now + super::clock::ms(state.metadata.credentials_life);
+    let expires = now + crate::stand_in::clock::ms(state.metadata.credentials_life);
     let digits = hex(&state.random()).to_uppercase();
     let (account, instance) = (&state.metadata.account, &state.metadata.instance_id);
     let key = AccessKey {

@@ -1,6 +1,6 @@
 //! What there is: snapshots, volumes, instances and images. States are functions of time.
 
-use super::blocks::Blocks;
+use crate::stand_in::Blocks;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tags of a resource.

@@ -1,11 +1,11 @@
 //! Which operation of which service a request is for.
 
-use super::call::{Call, Service};
 use super::context::Context;
-use super::encoding::pairs;
 use super::error::Result;
-use super::http::Request;
+use super::service::{Call, Service};
 use super::{ebs, ec2, lightsail, metadata, sts};
+use crate::stand_in::Request;
+use crate::stand_in::encoding::pairs;
 use serde_json::Value;
 
 /// The version of the API of EC2.

@@ -1,19 +1,18 @@
 //! All that the stand-in knows, behind one lock.
 
-use super::clock::ms;
-use super::config::{AccessKey, Config, Rate, Settings};
-use super::encoding::hex;
+use super::config::{AccessKey, Config, Settings};
 use super::lightsail::Lightsail;
 use super::metadata::Metadata;
 use super::model::Tables;
-use super::sigv4::{hmac, sha256};
-use std::collections::{BTreeMap, VecDeque};
+use crate::stand_in::Rate;
+use crate::stand_in::clock::ms;
+use crate::stand_in::encoding::hex;
+use crate::stand_in::history::History;
+use crate::stand_in::ids::Ids;
+use crate::stand_in::rate::Buckets;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
-
-/// What is older than this nobody asks for.
-const HISTORY_MS: i64 = 180_000;
-const HISTORY_MAX: usize = 2000;
 
 /// Where a listing goes on.
 #[derive(Clone, Debug)]
@@ -29,13 +28,6 @@ pub(crate) struct PageToken {
 pub(crate) struct TokenUse {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) volume_id: String,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    /// Thousandths of requests.
-    level: i64,
-    at: i64,
 }
 
 /// The model of the stand-in, and how it behaves. The tables of EC2 are reached through it directly.
@@ -57,11 +49,10 @@ pub struct State {
     pub(crate) client_tokens: BTreeMap<[String; 4], TokenUse>,
     /// Pages of EBS direct so far.
     pub(crate) pages_sent: usize,
-    pub(crate) secret: [u8; 32],
     /// What was there, and until when.
-    history: VecDeque<(i64, Tables)>,
-    buckets: BTreeMap<String, Bucket>,
-    ids: u64,
+    history: History<Tables>,
+    buckets: Buckets,
+    pub(crate) ids: Ids,
 }
 
 impl Deref for State {
@@ -90,17 +81,15 @@ impl State {
             pages: BTreeMap::new(),
             client_tokens: BTreeMap::new(),
             pages_sent: 0,
-            secret: sha256(&config.seed.to_be_bytes()),
-            history: VecDeque::new(),
-            buckets: BTreeMap::new(),
-            ids: 0,
+            history: History::default(),
+            buckets: Buckets::default(),
+            ids: Ids::new(config.seed),
         }
     }
 
     /// 32 bytes that look random and never come again.
     pub(crate) fn random(&mut self) -> [u8; 32] {
-        self.ids += 1;
-        hmac(&self.secret, &self.ids.to_be_bytes())
+        self.ids.random()
     }
 
     /// A new id, as long as those of today: `vol-0…` with 17 digits.
@@ -110,27 +99,18 @@ impl State {
 
     /// Like a UUID.
     pub(crate) fn uuid(&mut self) -> String {
-        let digits = hex(&self.random());
-        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
-        parts.join("-")
+        self.ids.uuid()
     }
 
     /// The tables, to be changed: what was there is remembered for those who are behind.
     pub(crate) fn change(&mut self, now: i64) -> &mut Tables {
-        self.history.push_back((now, self.tables.clone()));
-        while self.history.len() > HISTORY_MAX
-            || (self.history.front()).is_some_and(|(until, _)| *until < now - HISTORY_MS)
-        {
-            self.history.pop_front();
-        }
+        self.history.keep(now, self.tables.clone());
         &mut self.tables
     }
 
     /// The tables as they were at a time.
     pub(crate) fn at(&self, at: i64) -> &Tables {
-        let mut history = self.history.iter();
-        let then = history.find(|(until, _)| *until > at);
-        then.map_or(&self.tables, |(_, tables)| tables)
+        self.history.at(at).unwrap_or(&self.tables)
     }
 
     /// How far an operation is behind.
@@ -155,23 +135,6 @@ impl State {
 
     /// Whether there may be one more request of this kind now.
     pub(crate) fn take(&mut self, what: &str, rate: Option<Rate>, now: i64) -> bool {
-        let Some(Rate { per_second, burst }) = rate else {
-            return true;
-        };
-        let full = burst.max(1) * 1000;
-        let bucket = self.buckets.entry(what.to_owned());
-        let bucket = bucket.or_insert(Bucket {
-            level: full,
-            at: now,
-        });
-        // So many requests a second are as many thousandths a millisecond.
-        let level = bucket.level + (now - bucket.at).max(0) * per_second;
-        bucket.at = now;
-        bucket.level = level.min(full);
-        let is_enough = bucket.level >= 1000;
-        if is_enough {
-            bucket.level -= 1000;
-        }
-        is_enough
+        self.buckets.take(what, rate, now)
     }
 }

@@ -1,9 +1,9 @@
 //! STS: who am I?
 
-use super::encoding::Xml;
 use super::error::{Result, bad};
-use super::http::Answer;
-use super::identity::Caller;
+use crate::stand_in::Answer;
+use crate::stand_in::Caller;
+use crate::stand_in::encoding::Xml;
 
 pub(crate) fn answer(operation: &str, caller: &Caller, request_id: &str) -> Result {
     if operation != "GetCallerIdentity" {

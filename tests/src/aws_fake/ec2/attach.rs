@@ -4,11 +4,11 @@ use super::params::Params;
 use super::reply;
 use super::select::Described as _;
 use super::volumes::{ours, write_attachment};
-use crate::aws_fake::clock::ms;
 use crate::aws_fake::context::Context;
 use crate::aws_fake::error::{Result, ServiceError, bad};
 use crate::aws_fake::model::{Attachment, Instance, Volume};
 use crate::aws_fake::state::State;
+use crate::stand_in::clock::ms;
 
 fn incorrect(volume: &Volume, now: i64) -> ServiceError {
     let (id, is) = (&volume.id, volume.state(now).unwrap_or_default());

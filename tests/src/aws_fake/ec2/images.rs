@@ -3,11 +3,11 @@
 use super::params::Params;
 use super::select::{Described, page, select, write_tags};
 use super::{done, reply};
-use crate::aws_fake::clock::iso;
 use crate::aws_fake::context::Context;
-use crate::aws_fake::encoding::Xml;
 use crate::aws_fake::error::{Result, bad};
 use crate::aws_fake::model::{Image, Tags};
+use crate::stand_in::clock::iso;
+use crate::stand_in::encoding::Xml;
 
 impl Described for Image {
     const NOT_FOUND: &'static str = "InvalidAMIID.NotFound";

@@ -4,11 +4,11 @@ use super::attach::instance;
 use super::params::Params;
 use super::select::{Described, page, select, write_tags};
 use super::{done, missing, reply};
-use crate::aws_fake::clock::iso;
 use crate::aws_fake::context::Context;
-use crate::aws_fake::encoding::Xml;
 use crate::aws_fake::error::{Result, bad};
 use crate::aws_fake::model::{Attachment, Instance, Tables, Tags, Volume};
+use crate::stand_in::clock::iso;
+use crate::stand_in::encoding::Xml;
 
 impl Described for Instance {
     const NOT_FOUND: &'static str = "InvalidInstanceID.NotFound";

@@ -11,9 +11,9 @@ mod tags;
 mod volumes;
 
 use super::context::Context;
-use super::encoding::Xml;
 use super::error::{Result, ServiceError, bad, error};
-use super::http::Answer;
+use crate::stand_in::Answer;
+use crate::stand_in::encoding::Xml;
 use params::Params;
 
 type Operation = fn(&Context<'_>, &Params<'_>) -> Result;

@@ -2,10 +2,10 @@
 
 use super::params::{Filter, Params};
 use crate::aws_fake::context::Context;
-use crate::aws_fake::encoding::Xml;
 use crate::aws_fake::error::{Result, bad};
 use crate::aws_fake::model::Tags;
 use crate::aws_fake::state::State;
+use crate::stand_in::encoding::Xml;
 use std::time::Duration;
 
 const MAX_RESULTS_MIN: u64 = 5;

@@ -3,12 +3,12 @@
 use super::params::Params;
 use super::select::{Described, page, select, write_tags};
 use super::{done, missing, places, reply};
-use crate::aws_fake::clock::{iso, ms};
 use crate::aws_fake::context::Context;
-use crate::aws_fake::encoding::Xml;
 use crate::aws_fake::error::{Result, ServiceError, bad};
 use crate::aws_fake::model::{Attachment, Snapshot, Tags, Volume};
 use crate::aws_fake::state::{State, TokenUse};
+use crate::stand_in::clock::{iso, ms};
+use crate::stand_in::encoding::Xml;
 
 const CLIENT_TOKEN_MAX: usize = 64;
 const KINDS: [&str; 7] = ["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"];
@@ -182,7 +182,7 @@ pub(super) fn create(context: &Context<'_>, params: &Params<'_>) -> Result {
     Ok(created(context, &volume))
 }
 
-fn created(context: &Context<'_>, volume: &Volume) -> crate::aws_fake::http::Answer {
+fn created(context: &Context<'_>, volume: &Volume) -> crate::stand_in::Answer {
     reply(context, |xml| {
         let mut volume = volume.clone();
         volume.status = volume

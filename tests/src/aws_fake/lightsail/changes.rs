@@ -3,10 +3,10 @@
 use super::get::not_found;
 use super::model::{LightsailResource, LightsailSnapshot, Operation};
 use super::{Input, need, new_name, operations};
-use crate::aws_fake::clock::ms;
 use crate::aws_fake::context::Context;
 use crate::aws_fake::error::{Result, bad};
 use crate::aws_fake::state::State;
+use crate::stand_in::clock::ms;
 use serde_json::Value;
 
 /// Writes an operation down.

@@ -4,11 +4,11 @@ use super::changes::note;
 use super::get::not_found;
 use super::model::{LightsailRecord, LightsailResource, LightsailSnapshot};
 use super::{Input, need, operations};
-use crate::aws_fake::clock::ms;
 use crate::aws_fake::context::Context;
 use crate::aws_fake::error::{Result, bad};
 use crate::aws_fake::model::{Image, ImageDisk, Snapshot};
 use crate::aws_fake::state::State;
+use crate::stand_in::clock::ms;
 use serde_json::Value;
 
 pub(super) fn export(context: &Context<'_>, input: &Input) -> Result<Value> {

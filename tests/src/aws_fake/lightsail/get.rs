@@ -2,10 +2,10 @@
 
 use super::model::{AutoSnapshot, LightsailDisk, LightsailRecord, LightsailSnapshot, arn};
 use super::{Input, need};
-use crate::aws_fake::clock::epoch;
 use crate::aws_fake::context::Context;
 use crate::aws_fake::error::{Result, bad};
 use crate::aws_fake::state::State;
+use crate::stand_in::clock::epoch;
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ pub use model::{
 
 use super::context::Context;
 use super::error::{Result, bad};
-use super::http::Answer;
+use crate::stand_in::Answer;
 use serde_json::{Map, Value, json};
 
 /// The body of a call.

@@ -1,12 +1,12 @@
 //! What Lightsail has.
 
-use crate::aws_fake::blocks::Blocks;
-use crate::aws_fake::clock::epoch;
 use crate::aws_fake::config::{ACCOUNT, REGION};
 use crate::aws_fake::context::Context;
-use crate::aws_fake::encoding::hex;
 use crate::aws_fake::model::Tags;
-use crate::aws_fake::sigv4::sha256;
+use crate::stand_in::Blocks;
+use crate::stand_in::clock::epoch;
+use crate::stand_in::encoding::hex;
+use crate::stand_in::hash::sha256;
 use serde_json::{Value, json};
 
 /// Whose a thing is, and where.

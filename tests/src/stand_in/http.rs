@@ -1,28 +1,30 @@
 //! HTTP/1.1 by hand, so that every byte of an answer can be made wrong.
 
 use std::io;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 const HEAD_MAX: u64 = 64 * 1024;
 const BODY_MAX: u64 = 4 * 1024 * 1024;
 
 /// A request as it came.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Request {
-    pub(crate) method: String,
+pub struct Request {
+    /// Such as `GET`.
+    pub method: String,
     /// As on the wire, still encoded.
-    pub(crate) path: String,
+    pub path: String,
     /// As on the wire, still encoded, without `?`.
-    pub(crate) query: String,
+    pub query: String,
     /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
 }
 
 impl Request {
     /// The value of a header; more than one are joined as the standard says.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
         let values = self.headers.iter().filter(|(known, _)| known == name);
         let values: Vec<_> = values.map(|(_, value)| value.as_str()).collect();
         (!values.is_empty()).then(|| values.join(","))
@@ -64,7 +66,7 @@ impl Answer {
     }
 
     /// Everything before the body.
-    pub(crate) fn head(&self, date: &str) -> Vec<u8> {
+    pub(super) fn head(&self, date: &str) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -83,6 +85,7 @@ impl Answer {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
         202 => "Accepted",
         400 => "Bad Request",
         401 => "Unauthorized",
@@ -92,6 +95,7 @@ fn reason(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         409 => "Conflict",
         412 => "Precondition Failed",
+        429 => "Too Many Requests",
         500 => "Internal Server Error",
         503 => "Service Unavailable",
         _ => "Other",
@@ -99,7 +103,9 @@ fn reason(status: u16) -> &'static str {
 }
 
 /// The next request of a connection; none if the other side is done.
-pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
+pub(super) async fn read<W: AsyncRead + Unpin>(
+    stream: &mut BufReader<W>,
+) -> io::Result<Option<Request>> {
     let mut lines = Vec::new();
     let mut left = HEAD_MAX;
     loop {
@@ -144,10 +150,13 @@ fn parse(lines: &[String]) -> Option<Request> {
     })
 }
 
-async fn read_body(stream: &mut BufReader<TcpStream>, request: &Request) -> io::Result<Vec<u8>> {
+async fn read_body<W: AsyncRead + Unpin>(
+    stream: &mut BufReader<W>,
+    request: &Request,
+) -> io::Result<Vec<u8>> {
     if request.header("transfer-encoding").is_some() {
         return Err(io::Error::other(
-            "no client of AWS sends its body in chunks",
+            "no client of these services sends its body in chunks",
         ));
     }
     let Some(len) = request.header("content-length") else {

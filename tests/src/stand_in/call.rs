@@ -3,44 +3,16 @@
 use super::fault::FakeFault;
 use std::time::Duration;
 
-/// A service that the stand-in has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Service {
-    /// EBS direct APIs.
-    Ebs,
-    /// EC2.
-    Ec2,
-    /// STS.
-    Sts,
-    /// Lightsail.
-    Lightsail,
-    /// Instance metadata.
-    Metadata,
-}
-
-impl Service {
-    /// The name that signatures have; none where nothing is signed.
-    pub(crate) fn signing_name(self) -> Option<&'static str> {
-        match self {
-            Self::Ebs => Some("ebs"),
-            Self::Ec2 => Some("ec2"),
-            Self::Sts => Some("sts"),
-            Self::Lightsail => Some("lightsail"),
-            Self::Metadata => None,
-        }
-    }
-}
-
 /// One request.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct Call<S> {
     /// Place among all requests, from 1.
     pub number: usize,
     /// Place among the requests for this operation, from 1.
     pub nth: usize,
     /// Of which service.
-    pub service: Service,
-    /// Such as `GetSnapshotBlock`; of the metadata, method and path.
+    pub service: S,
+    /// Such as `GetSnapshotBlock`; where operations have no names, method and path.
     pub operation: String,
     /// What was given: query, form or JSON (values that are no text as JSON), and ids in the path under
     /// the names that the service's model has.
@@ -55,7 +27,7 @@ pub struct Call {
     pub outcome: Option<Outcome>,
 }
 
-impl Call {
+impl<S> Call<S> {
     /// A parameter by its name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {

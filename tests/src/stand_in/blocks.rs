@@ -1,6 +1,6 @@
 //! What is in a snapshot: blocks of 512 KiB, most of which may never have been written.
 
-use super::sigv4::sha256;
+use super::hash::sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::fs::{SeekFrom, seek};
@@ -170,7 +170,7 @@ impl Blocks {
     }
 
     /// SHA-256 of a block, in base64. It is worked out once.
-    pub(crate) fn checksum(&self, index: u64, block: &[u8]) -> String {
+    pub fn checksum(&self, index: u64, block: &[u8]) -> String {
         let known = self
             .0
             .checksums
@@ -187,7 +187,7 @@ impl Blocks {
     }
 
     /// The first block at or after an index that is not the same in both.
-    pub(crate) fn next_changed(&self, other: &Self, from: u64) -> Option<u64> {
+    pub fn next_changed(&self, other: &Self, from: u64) -> Option<u64> {
         if Arc::ptr_eq(&self.0, &other.0) {
             return None;
         }

@@ -24,7 +24,7 @@ pub enum FakeFault {
         status: u16,
         /// Code, such as `InternalError`.
         code: String,
-        /// `Reason` of EBS direct.
+        /// More than the code, where the service has it, such as `Reason` of EBS direct.
         reason: Option<String>,
     },
     /// Too many requests: 400 of EBS direct and Lightsail, 503 of EC2.

@@ -2,49 +2,40 @@
 
 use super::call::{Call, Outcome};
 use super::clock::{Clock, http_date};
-use super::config::Config;
-use super::context::{Context, lock};
 use super::device::Devices;
-use super::error::{ServiceError, of_fault};
+use super::error::{Caller, ServiceError, error};
 use super::fault::{FakeFault, When};
 use super::http::{Answer, Request, read};
-use super::identity::{Caller, Times, verify};
-use super::lightsail;
-use super::route::{dispatch, route};
-use super::state::State;
+use super::{Asked, Cloud, Setup, Times, lock};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// Where those outside of the process set the model's time forward. It is no call of any service.
 const ADVANCE: &str = "/fake/advance";
 
-type Rule = dyn FnMut(&Call) -> Option<FakeFault> + Send;
-type Change = dyn FnMut(&Call, &mut Answer) + Send;
+type Rule<S> = dyn FnMut(&Call<S>) -> Option<FakeFault> + Send;
+type Change<S> = dyn FnMut(&Call<S>, &mut Answer) + Send;
 
 /// What all connections share.
-pub(crate) struct Shared {
-    pub(crate) state: Mutex<State>,
-    pub(crate) clock: Clock,
-    pub(crate) calls: Mutex<Vec<Call>>,
-    pub(crate) counts: Mutex<BTreeMap<String, usize>>,
-    pub(crate) rule: Mutex<Option<Box<Rule>>>,
-    pub(crate) change: Mutex<Option<Box<Change>>>,
-    pub(crate) latency_us: AtomicU64,
-    pub(crate) devices: Option<Mutex<Devices>>,
+pub(super) struct Shared<C: Cloud> {
+    pub(super) state: Mutex<C::State>,
+    pub(super) clock: Clock,
+    pub(super) calls: Mutex<Vec<Call<C::Service>>>,
+    pub(super) counts: Mutex<BTreeMap<String, usize>>,
+    pub(super) rule: Mutex<Option<Box<Rule<C::Service>>>>,
+    pub(super) change: Mutex<Option<Box<Change<C::Service>>>>,
+    pub(super) latency_us: AtomicU64,
+    tls: Option<TlsAcceptor>,
+    devices: Option<Mutex<Devices>>,
     in_flight: AtomicUsize,
-    pub(crate) in_flight_max: AtomicUsize,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
+    pub(super) in_flight_max: AtomicUsize,
 }
 
 /// An answer and what is to become of it.
@@ -54,32 +45,30 @@ struct Delivery {
     fault: Option<FakeFault>,
 }
 
-impl Shared {
-    pub(crate) fn new(config: &Config) -> Self {
+impl<C: Cloud> Shared<C> {
+    pub(super) fn new(state: C::State, setup: Setup) -> Self {
         Self {
-            state: Mutex::new(State::new(config)),
+            state: Mutex::new(state),
             clock: Clock::new(),
             calls: Mutex::default(),
             counts: Mutex::default(),
             rule: Mutex::default(),
             change: Mutex::default(),
             latency_us: AtomicU64::new(0),
-            devices: config
-                .dev_root
-                .clone()
-                .map(|root| Mutex::new(Devices::new(root))),
+            tls: setup.tls,
+            devices: setup.dev_root.map(|root| Mutex::new(Devices::new(root))),
             in_flight: AtomicUsize::new(0),
             in_flight_max: AtomicUsize::new(0),
         }
     }
 
-    /// Makes what time has brought about: exports, and devices made and removed.
-    pub(crate) fn settle(&self) {
-        lightsail::settle(&mut lock(&self.state), self.clock.now());
+    /// Makes what time has brought about, also devices made and removed.
+    pub(super) fn settle(&self) {
+        let mut state = lock(&self.state);
+        let now = self.clock.now();
+        C::settle(&mut state, now);
         if let Some(devices) = &self.devices {
-            let state = lock(&self.state);
-            let mut devices = lock(devices);
-            devices.settle(&state, self.clock.now());
+            lock(devices).settle(&C::disks(&state, now));
         }
     }
 
@@ -93,19 +82,14 @@ impl Shared {
     }
 
     /// Writes the call down. Its number is one more than its place.
-    fn note(&self, request: &Request) -> (Call, Result<Caller, ServiceError>) {
-        let (service, operation, parameters) = route(request);
-        let caller = match service.signing_name() {
-            None => Ok(Caller::default()),
-            Some(_) => {
-                let state = lock(&self.state);
-                let times = Times {
-                    wire: self.clock.wire(),
-                    model: self.clock.now(),
-                };
-                verify(request, service, &state.keys, &state.regions, times)
-            }
+    fn note(&self, request: &Request) -> (Call<C::Service>, Result<Caller, ServiceError>) {
+        let route = C::route(request);
+        let times = Times {
+            wire: self.clock.wire(),
+            model: self.clock.now(),
         };
+        let caller = C::caller(&mut lock(&self.state), request, &route, times);
+        let (service, operation, parameters) = route;
         let mut calls = lock(&self.calls);
         let nth = {
             let mut counts = lock(&self.counts);
@@ -139,13 +123,13 @@ impl Shared {
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
-        let now_text = super::clock::iso(self.clock.wire());
+        let wire = self.clock.wire();
         let wanted = fault
             .as_ref()
-            .and_then(|fault| of_fault(fault, call.service, &now_text));
-        let request_id = lock(&self.state).uuid();
+            .and_then(|fault| C::of_fault(fault, call.service, wire));
+        let request_id = C::request_id(&mut lock(&self.state));
         let result = if fault.as_ref().is_some_and(is_before) {
-            Err(wanted.unwrap_or_else(|| super::error::internal(call.service, 500)))
+            Err(wanted.unwrap_or_else(|| error(500, "InternalError", "")))
         } else {
             let stale = match fault {
                 Some(FakeFault::Stale(stale)) => Some(stale),
@@ -153,27 +137,32 @@ impl Shared {
             };
             self.settle();
             let result = caller.and_then(|caller| {
-                let context = Context {
+                let asked = Asked {
                     state: &self.state,
                     call: &call,
-                    caller,
+                    request,
                     now: self.clock.now(),
                     stale,
                     request_id: request_id.clone(),
                 };
-                dispatch(&context, &call, request)
+                C::answer(&asked, caller)
             });
             match wanted {
                 Some(wanted) => Err(wanted),
                 None => result,
             }
         };
-        let answer = result.unwrap_or_else(|error| error.answer(call.service, &request_id));
+        let answer = result.unwrap_or_else(|error| C::refuse(call.service, &error, &request_id));
         self.finish(&call, answer, fault)
     }
 
     /// Changes the answer as asked, and writes down what it came to.
-    fn finish(&self, call: &Call, mut answer: Answer, fault: Option<FakeFault>) -> Delivery {
+    fn finish(
+        &self,
+        call: &Call<C::Service>,
+        mut answer: Answer,
+        fault: Option<FakeFault>,
+    ) -> Delivery {
         if let Some(change) = lock(&self.change).as_mut() {
             change(call, &mut answer);
         }
@@ -227,24 +216,49 @@ fn is_before(fault: &FakeFault) -> bool {
     }
 }
 
+/// A connection: bytes, over TCP.
+trait Wire: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
 /// Takes connections for as long as the runtime lives.
-pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn run<C: Cloud>(listener: TcpListener, shared: Arc<Shared<C>>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         // A client that has gone is its own affair.
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
+        tokio::spawn(accept(stream, Arc::clone(&shared)));
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+async fn accept<C: Cloud>(stream: TcpStream, shared: Arc<Shared<C>>) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    match &shared.tls {
+        None => serve(stream, &shared).await,
+        Some(tls) => serve(tls.accept(stream).await?, &shared).await,
+    }
+}
+
+async fn serve<C: Cloud, W: Wire>(stream: W, shared: &Shared<C>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await? {
         if request.path == ADVANCE {
             let answer = shared.advance(&request);
             stream.write_all(&answer.head("")).await?;
+            stream.flush().await?;
             continue;
         }
         let busy = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
@@ -259,7 +273,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
 }
 
 /// Sends an answer, or what a fault leaves of it. Whether the connection goes on.
-async fn deliver(stream: &mut BufReader<TcpStream>, delivery: &Delivery) -> io::Result<bool> {
+async fn deliver<W: Wire>(stream: &mut BufReader<W>, delivery: &Delivery) -> io::Result<bool> {
     let Delivery {
         answer,
         date,
@@ -284,7 +298,7 @@ async fn deliver(stream: &mut BufReader<TcpStream>, delivery: &Delivery) -> io::
                 // What was sent has to arrive before the reset throws it away.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            stream.get_ref().set_zero_linger()?;
+            stream.get_ref().tcp().set_zero_linger()?;
             Ok(false)
         }
         Some(FakeFault::TruncatedBody(after)) => {
@@ -313,7 +327,7 @@ async fn deliver(stream: &mut BufReader<TcpStream>, delivery: &Delivery) -> io::
 }
 
 /// Until the other side is done, too.
-async fn wait_for_end(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+async fn wait_for_end<W: Wire>(stream: &mut BufReader<W>) -> io::Result<()> {
     let mut nothing = [0; 1024];
     while stream.read(&mut nothing).await? > 0 {}
     Ok(())
