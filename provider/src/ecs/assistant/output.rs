@@ -6,12 +6,11 @@ const ID_MAX: usize = 64;
 /// The group that was made. Nothing but an id is taken for one: the output is the instance's word.
 pub(super) fn group(output: &str) -> Option<&str> {
     const KEY: &str = "snapshotgroup=\"";
-    let found = output.match_indices(KEY).find_map(|(at, key)| {
+    output.match_indices(KEY).find_map(|(at, key)| {
         let rest = output.get(at.saturating_add(key.len())..)?;
         let (id, _) = rest.split_once('"')?;
         is_group_id(id).then_some(id)
-    });
-    found
+    })
 }
 
 /// Whether it may be the id of a group of snapshots.

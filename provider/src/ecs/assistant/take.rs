@@ -107,7 +107,8 @@ fn less_than_asked(point: &PointInfo, group: &str, how: &TakeHow) -> Option<Stri
              end with 0"
         }
         false => {
-            "on Linux it takes scripts of the instance that make applications hold still: --pre and --post"
+            "on Linux it takes scripts of the instance that make applications hold still (--pre and --post), \
+             on Windows applications that its own service for it knows"
         }
     };
     match point.consistency {
