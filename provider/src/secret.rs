@@ -158,33 +158,59 @@ fn run(command: &str, limit: Duration) -> Result<Secret> {
     let mut child = shell(command)
         .spawn()
         .map_err(|error| fail(&error.to_string()))?;
-    let (bytes, status) = match wait(&mut child, limit) {
-        Ok(ended) => ended,
+    let bytes = output(&mut child, limit, BYTES_MAX).map_err(|what| fail(&what))?;
+    one_line(bytes).map_err(fail)
+}
+
+/// Runs a program without a shell, and without [`SECRET_VARIABLES`]. What it prints, if it ends well
+/// within `limit` and prints at most `max` bytes; its standard error is ours. Blocks.
+///
+/// # Errors
+/// Why not; no message holds any of what was printed, or of the command.
+pub(crate) fn run_program(words: &[&str], limit: Duration, max: u64) -> Result<Vec<u8>, String> {
+    let (program, arguments) = words.split_first().ok_or("it is empty")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let command = without_secrets(&mut command);
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let bytes = output(&mut child, limit, max)?;
+    match u64::try_from(bytes.len()) {
+        Ok(len) if len <= max => Ok(bytes),
+        _ => Err(format!("it prints more than {max} bytes")),
+    }
+}
+
+/// What a child prints, one byte more than `max` at most, if it ends well.
+fn output(child: &mut Child, limit: Duration, max: u64) -> Result<Vec<u8>, String> {
+    match wait(child, limit, max) {
+        Ok((bytes, status)) if status.success() => Ok(bytes),
+        Ok((_, status)) => Err(format!("it ended with {status}")),
         Err(what) => {
             // It may have ended in between; then there is nothing left to end.
             let _ = child.kill();
             let _ = child.wait();
-            return Err(fail(&what));
+            Err(what)
         }
-    };
-    if !status.success() {
-        return Err(fail(&format!("it ended with {status}")));
     }
-    one_line(bytes).map_err(fail)
 }
 
 fn shell(command: &str) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command);
-    shell.stdin(Stdio::null()).stdout(Stdio::piped());
-    for name in SECRET_VARIABLES {
-        shell.env_remove(name);
-    }
+    without_secrets(&mut shell);
     shell
 }
 
+fn without_secrets(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    for name in SECRET_VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// What the child prints until it closes its output, and how it ends.
-fn wait(child: &mut Child, limit: Duration) -> Result<(Vec<u8>, ExitStatus), String> {
+fn wait(child: &mut Child, limit: Duration, max: u64) -> Result<(Vec<u8>, ExitStatus), String> {
     let start = Instant::now();
     let late = || format!("it took more than {} s", limit.as_secs());
     let output = child.stdout.take().ok_or("it has no output")?;
@@ -193,7 +219,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(Vec<u8>, ExitStatus), Str
     let reader = std::thread::Builder::new().name("password".into());
     let reading = reader.spawn(move || {
         let mut bytes = Vec::new();
-        let read = read_all(output.take(BYTES_MAX.saturating_add(1)), &mut bytes);
+        let read = read_all(output.take(max.saturating_add(1)), &mut bytes);
         let _ = send.send(read.map(|()| bytes));
     });
     reading.map_err(|error| error.to_string())?;

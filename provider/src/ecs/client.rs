@@ -5,23 +5,22 @@ pub use super::credentials::Keys;
 use super::endpoint::Endpoints;
 use super::fault as faults;
 use super::metadata::Metadata;
-use super::sign::{Unsigned, authorization, canonical_query, hex_digest};
+use super::wire::{Call, Wire};
 use crate::account::ClientSettings;
-use crate::account::answer::{http_client, read_body, senseless};
+use crate::account::answer::{read_body, senseless};
 use crate::account::clock::ProviderClock;
 use crate::account::place::is_region;
-use crate::engine::{Rand, SystemRand, UnixTime};
+use crate::engine::UnixTime;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
 use crate::http::fault::from_error;
 use crate::remote::block_on;
 use bytes::Bytes;
-use reqwest::Url;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Longest answer: a page of 500 disks with their tags is far below.
 const ANSWER_MAX: usize = 16 << 20;
@@ -32,8 +31,6 @@ const ERROR_MAX: usize = 64 << 10;
 /// For a call and its whole answer, however slowly that trickles in. Whoever asks has more time than
 /// this, and asks again.
 const ANSWER_LIMIT: Duration = Duration::from_secs(14);
-
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A service of Alibaba Cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +55,7 @@ impl Service {
     }
 
     /// The version of its interface.
-    const fn version(self) -> &'static str {
+    pub(super) const fn version(self) -> &'static str {
         match self {
             Self::Ecs => "2014-05-26",
             Self::Sts => "2015-04-01",
@@ -81,37 +78,10 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     settings: ClientSettings,
-    endpoints: Endpoints,
     credentials: CredentialSource,
     metadata: Metadata,
     clock: ProviderClock,
-    http: Http,
-}
-
-/// Clients of HTTP.
-#[derive(Clone, Debug)]
-pub(super) struct Http {
-    /// For everything but this machine.
-    secure: reqwest::Client,
-    /// For endpoints on this machine.
-    local: reqwest::Client,
-}
-
-impl Http {
-    fn new() -> crate::Result<Self> {
-        Ok(Self {
-            secure: http_client("https://aliyuncs.com")?,
-            local: http_client("http://127.0.0.1")?,
-        })
-    }
-
-    /// The client for a URL that was checked.
-    pub(super) fn of(&self, url: &Url) -> &reqwest::Client {
-        match url.scheme() {
-            "http" => &self.local,
-            _ => &self.secure,
-        }
-    }
+    wire: Wire,
 }
 
 impl Client {
@@ -139,8 +109,8 @@ impl Client {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let endpoints = Endpoints::new(settings, variable)?;
         let metadata = Metadata::from_env()?;
-        let http = Http::new()?;
-        let credentials = CredentialSource::new(settings, keys, metadata.clone(), http.clone())?;
+        let wire = Wire::new(endpoints)?;
+        let credentials = CredentialSource::new(settings, keys, metadata.clone(), wire.clone())?;
         let region = settings.region.clone().filter(|region| !region.is_empty());
         let region = region
             .or_else(|| variable("ALIBABA_CLOUD_REGION_ID"))
@@ -159,11 +129,10 @@ impl Client {
         Ok(Self {
             shared: Arc::new(Shared {
                 settings: settings.clone(),
-                endpoints,
                 credentials,
                 metadata,
                 clock: ProviderClock::default(),
-                http,
+                wire,
             }),
             region: region.into(),
         })
@@ -213,8 +182,17 @@ impl Client {
         query: &Params,
         form: &Params,
     ) -> Result<T, Fault> {
-        let keys = self.shared.credentials.get(self.shared.clock.now()).await?;
-        let exchange = self.exchange(service, action, (query, form), &keys);
+        let credentials = &self.shared.credentials;
+        let keys = credentials
+            .get(self.shared.clock.now(), &self.region)
+            .await?;
+        let call = Call {
+            service,
+            action,
+            query,
+            form,
+        };
+        let exchange = self.exchange(call, &keys);
         let body = match tokio::time::timeout(ANSWER_LIMIT, exchange).await {
             Ok(answer) => answer?,
             Err(_) => {
@@ -229,15 +207,10 @@ impl Client {
     }
 
     /// Sends a call and reads what it is answered with.
-    async fn exchange(
-        &self,
-        service: Service,
-        action: &str,
-        (query, form): (&Params, &Params),
-        keys: &Keys,
-    ) -> Result<Bytes, Fault> {
+    async fn exchange(&self, call: Call<'_>, keys: &Keys) -> Result<Bytes, Fault> {
         let clock = &self.shared.clock;
-        let request = self.request(service, action, (query, form), keys)?;
+        let wire = &self.shared.wire;
+        let request = wire.request(call, &self.region, Some(keys), clock.now())?;
         let sent = request.send().await.map_err(from_error)?;
         let status = sent.status().as_u16();
         clock.heard(sent.headers());
@@ -262,75 +235,6 @@ impl Client {
             self.shared.credentials.forget(keys).await;
         }
         Err(fault)
-    }
-
-    /// A request with a date, a nonce and a signature of its own.
-    fn request(
-        &self,
-        service: Service,
-        action: &str,
-        (query, form): (&Params, &Params),
-        keys: &Keys,
-    ) -> Result<reqwest::RequestBuilder, Fault> {
-        let broken = || Fault::new(FaultKind::Refused, "the request makes no sense");
-        if !is_region(&self.region) {
-            let words = format!(
-                "expected a region such as eu-central-1, not {:?}",
-                self.region
-            );
-            return Err(Fault::new(FaultKind::Refused, words));
-        }
-        let base = self.shared.endpoints.url(service, &self.region);
-        let base = Url::parse(&base).map_err(|_| broken())?;
-        let mut url = base.clone();
-        let path = match base.path() {
-            "" => "/".to_owned(),
-            path => path.to_owned(),
-        };
-        url.set_path(&path);
-        let encoded = canonical_query(query);
-        url.set_query(Some(encoded.as_str()).filter(|query| !query.is_empty()));
-        let body = canonical_query(form);
-        let payload = hex_digest(body.as_bytes());
-        let host = base.host_str().ok_or_else(broken)?;
-        let host = match base.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        let mut headers = vec![
-            ("host", host),
-            ("x-acs-action", action.to_owned()),
-            ("x-acs-version", service.version().to_owned()),
-            ("x-acs-date", date(self.shared.clock.now()).to_string()),
-            ("x-acs-signature-nonce", nonce()),
-            ("x-acs-content-sha256", payload.clone()),
-        ];
-        if let Some(token) = &keys.token {
-            headers.push(("x-acs-accesskey-id", keys.id.clone()));
-            headers.push(("x-acs-security-token", token.expose().to_owned()));
-        }
-        if !body.is_empty() {
-            headers.push(("content-type", FORM.to_owned()));
-        }
-        let headers: Vec<_> = headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        let unsigned = Unsigned {
-            method: "POST",
-            path: &path,
-            query,
-            headers: &headers,
-            payload: &payload,
-        };
-        let signature = authorization(&unsigned, &keys.id, keys.secret.expose());
-        let mut builder = self.shared.http.of(&url).post(url).body(body);
-        for (name, value) in headers.iter().filter(|(name, _)| name != "host") {
-            builder = builder.header(name, value);
-        }
-        Ok(builder
-            .header("accept", "application/json")
-            .header("authorization", signature))
     }
 
     /// The account of the credentials in use now, asked of STS.
@@ -378,21 +282,6 @@ fn refusal_within(body: &[u8], secrets: &[&str]) -> Result<(), Fault> {
     }
 }
 
-/// A time as it is signed.
-fn date(time: SystemTime) -> UnixTime {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    UnixTime(since.unwrap_or_default().as_secs())
-}
-
-/// A number that no other request has.
-fn nonce() -> String {
-    format!(
-        "{:016x}{:016x}",
-        SystemRand.next_u64(),
-        SystemRand.next_u64()
-    )
-}
-
 fn no_region() -> Error {
     Error::Usage {
         what: "there is no region for Alibaba Cloud".to_owned(),
@@ -415,13 +304,5 @@ mod tests {
         let fault = refusal_within(body, &[]).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Denied);
         assert_eq!(fault.message, "not yours (NoPermission)");
-    }
-
-    #[test]
-    fn no_two_requests_are_alike() {
-        assert_eq!(nonce().len(), 32);
-        assert_ne!(nonce(), nonce());
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_698_315_752);
-        assert_eq!(date(time).to_string(), "2023-10-26T10:22:32Z");
     }
 }

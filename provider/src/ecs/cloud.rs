@@ -126,6 +126,12 @@ fn check(kind: &str) -> Result<(), Fault> {
     }
 }
 
+/// Whether it says that there is no such disk, and not that there is nothing else.
+fn is_no_such_disk(fault: &Fault) -> bool {
+    let code = fault.code.as_deref().unwrap_or_default();
+    fault.kind == FaultKind::NotFound && code.starts_with("InvalidDisk")
+}
+
 /// All disks that have a tag, of this value if one is given.
 async fn tagged(client: &Client, key: &str, value: Option<&str>) -> Result<Vec<Seen>, Fault> {
     let disks = api::describe_disks(client, &Query::tagged(key, value)).await?;
@@ -183,7 +189,7 @@ impl Cloud for EcsCloud {
                     let found = disks.into_iter().find(|disk| disk.disk_id == id);
                     Ok(found.map(disk::seen))
                 }
-                Err(fault) if fault.kind == FaultKind::NotFound => Ok(None),
+                Err(fault) if is_no_such_disk(&fault) => Ok(None),
                 Err(fault) => Err(fault),
             }
         })

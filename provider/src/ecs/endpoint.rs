@@ -10,50 +10,63 @@ const EXAMPLE: &str = "https://ecs.eu-central-1.aliyuncs.com";
 
 /// Regions whose ECS answers elsewhere than at `ecs.REGION.aliyuncs.com`.
 ///
-/// Source: the vendor's SDK of ECS for Python, `_endpoint_map`.
+/// Source: the vendor's SDK of ECS for Python, 7.11.8.
 const ELSEWHERE: &[(&str, &[&str])] = &[
     (
         "ecs-cn-hangzhou.aliyuncs.com",
         &[
-            "cn-hangzhou",
-            "cn-shanghai-finance-1",
-            "cn-shenzhen-finance-1",
-            "cn-north-2-gov-1",
-        ],
-    ),
-    (
-        "ecs.aliyuncs.com",
-        &[
             "cn-beijing-nu16-b01",
-            "cn-edge-1",
             "cn-fujian",
             "cn-haidian-cm12-c01",
+            "cn-hangzhou",
             "cn-hangzhou-bj-b01",
-            "cn-hangzhou-finance",
             "cn-hangzhou-internal-prod-1",
             "cn-hangzhou-internal-test-1",
             "cn-hangzhou-internal-test-2",
             "cn-hangzhou-internal-test-3",
             "cn-hangzhou-test-306",
-            "cn-hongkong-finance-pop",
-            "cn-huhehaote-nebula-1",
-            "cn-qingdao-nebula",
             "cn-shanghai-et15-b01",
             "cn-shanghai-et2-b01",
-            "cn-shanghai-inner",
+            "cn-shanghai-finance-1",
             "cn-shanghai-internal-test-1",
-            "cn-shenzhen-inner",
+            "cn-shenzhen-finance-1",
             "cn-shenzhen-st4-d01",
             "cn-shenzhen-su18-b01",
+            "cn-zhangbei-na61-b01",
+        ],
+    ),
+    (
+        "ecs.aliyuncs.com",
+        &[
+            "ap-northeast-2-pop",
+            "cn-beijing-finance-pop",
+            "cn-beijing-gov-1",
+            "cn-hangzhou-finance",
+            "cn-hongkong-finance-pop",
+            "cn-north-2-gov-1",
+            "cn-shanghai-inner",
+            "cn-shenzhen-inner",
             "cn-wuhan",
             "cn-yushanfang",
             "cn-zhangbei",
-            "cn-zhangbei-na61-b01",
-            "cn-zhangjiakou-na62-a01",
-            "cn-zhengzhou-nebula-1",
-            "eu-west-1-oxs",
             "rus-west-1-pop",
         ],
+    ),
+    (
+        "ecs.cn-qingdao-nebula.aliyuncs.com",
+        &[
+            "cn-edge-1",
+            "cn-huhehaote-nebula-1",
+            "cn-zhengzhou-nebula-1",
+        ],
+    ),
+    (
+        "ecs.cn-zhangjiakou.aliyuncs.com",
+        &["cn-zhangjiakou-na62-a01"],
+    ),
+    (
+        "ecs.cn-shenzhen-cloudstone.aliyuncs.com",
+        &["eu-west-1-oxs"],
     ),
 ];
 

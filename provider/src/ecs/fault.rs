@@ -42,7 +42,11 @@ pub(super) fn of_value(status: u16, value: &Value, secrets: &[&str]) -> Fault {
         return Fault::new(kind, words);
     };
     let words = message.unwrap_or_else(|| format!("HTTP {status}"));
-    let kind = kind_of_code(code).unwrap_or_else(|| kind_of_status(status));
+    let kind = kind_of_code(code).unwrap_or_else(|| match status {
+        // It says what it did not like.
+        404 => FaultKind::Refused,
+        status => kind_of_status(status),
+    });
     Fault::new(kind, format!("{words} ({code})")).with_code(code)
 }
 
@@ -165,6 +169,8 @@ const KINDS: &[(FaultKind, &[&str])] = &[
         ],
     ),
     (FaultKind::Exists, &["IdempotentParameterMismatch"]),
+    // No word on what was asked for there.
+    (FaultKind::Refused, &["InvalidRegion", "InvalidRegionId"]),
     (
         FaultKind::InUse,
         &[
@@ -267,6 +273,8 @@ mod tests {
             (403, "DiskCreatingSnapshot", FaultKind::InUse),
             (404, "InvalidDiskId.NotFound", FaultKind::NotFound),
             (404, "InvalidSnapshotId.NotFound", FaultKind::NotFound),
+            (404, "InvalidRegionId.NotFound", FaultKind::Refused),
+            (404, "InvalidUsage", FaultKind::Refused),
             (500, "InternalError", FaultKind::Unknown),
             (503, "ServiceUnavailable", FaultKind::Unknown),
             (

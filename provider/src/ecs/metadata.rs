@@ -61,14 +61,6 @@ impl Metadata {
         })
     }
 
-    /// The same, that takes no answer without a token.
-    pub(super) fn hardened(self, only: bool) -> Self {
-        Self {
-            hardened: self.hardened || only,
-            ..self
-        }
-    }
-
     /// The instance that this runs on.
     ///
     /// # Errors

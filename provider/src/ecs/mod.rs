@@ -5,7 +5,7 @@
 //! | [`client`] | signed calls, of any service |
 //! | `credentials` | as whom |
 //! | `endpoint` | where |
-//! | `sign` | signatures |
+//! | `wire`, `sign` | requests, and their signatures |
 //! | [`fault`] | what is said to what is refused, sorted by its effect |
 //! | `fields`, [`api`] | what ECS is asked, and its answers |
 //! | [`cloud`], [`disk`] | what is made, for the clone engine |
@@ -32,6 +32,7 @@ pub mod metadata;
 pub mod prices;
 mod sign;
 pub mod volume;
+mod wire;
 
 pub use crate::account::ClientSettings;
 pub use catalog::{BeforeClone, Checked, EcsCatalog};
