@@ -3,6 +3,7 @@
 //! Help, manual pages and completions are all made from these definitions.
 
 use crate::args_config::{Config, Policy, Source};
+use crate::args_snapshot::Snapshot;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ Examples:
   flr mount web01.img /mnt/w && ls /mnt/w && flr umount /mnt/w
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 partial, 4 no such path, 6 verification mismatch,
-7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 20/21 done/partial and
+7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 13 needs --yes, 20/21 done/partial and
 temporary resources may remain, 130/143 interrupted";
 
 /// Single files out of snapshots and disk images.
@@ -207,6 +208,8 @@ pub(crate) enum Command {
     Session(Session),
     /// Delete what was left behind.
     Gc(Gc),
+    /// Take snapshots of an instance's disks now; they are yours, and nothing deletes them.
+    Snapshot(Snapshot),
     /// Requests, bytes and money that reading would take; nothing is made.
     Cost(Addresses),
     /// Look at what commands need of this machine and of providers.

@@ -2,6 +2,7 @@
 
 mod args;
 mod args_config;
+mod args_snapshot;
 mod color;
 mod commands;
 mod configuration;
@@ -130,6 +131,7 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Umount(args) => commands::mount::umount(ctx, args),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Gc(args) => commands::gc::run(ctx, args),
+        Command::Snapshot(args) => commands::snapshot::run(ctx, args),
         Command::Cost(args) => commands::cost::run(ctx, args),
         Command::Doctor => commands::doctor::run(ctx),
         Command::Source(args) => commands::source::run(ctx, args),

@@ -1,7 +1,7 @@
 //! Points in time of an object, and what opening one gives.
 
 use crate::engine::{Cleanup, UnixTime};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use flr_fs::{ByteSource, Filesystem};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,6 +59,7 @@ impl PointInfo {
             "deleting",
             "partial",
             "invalid",
+            "missing",
         ];
         !unfinished.contains(&self.state.as_str())
     }
@@ -157,6 +158,43 @@ pub struct OpenHow {
     pub interrupt: Option<Arc<AtomicBool>>,
 }
 
+/// How snapshots of an instance are to be taken.
+#[derive(Clone, Debug, Default)]
+pub struct TakeHow {
+    /// Applications, or at least filesystems, are to hold still.
+    pub application: Option<Application>,
+    /// Disks to leave out.
+    pub exclude: Vec<String>,
+    /// What they are to be called.
+    pub name: Option<String>,
+    /// Tags for them.
+    pub tags: Vec<(String, String)>,
+    /// How long all of it may take.
+    pub timeout: Duration,
+    /// Raised by whoever wants this to end. What was begun goes on.
+    pub interrupt: Option<Arc<AtomicBool>>,
+}
+
+/// How applications hold still.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Application {
+    /// Scripts inside of the instance: before and after.
+    pub scripts: Option<(String, String)>,
+    /// The instance's role; looked up if none is named.
+    pub role: Option<String>,
+}
+
+/// Snapshots that were taken. They are the user's: nothing deletes them.
+#[derive(Clone, Debug)]
+pub struct TakenPoint {
+    /// They, as a point.
+    pub point: PointInfo,
+    /// What was done, for people.
+    pub notes: Vec<String>,
+    /// What is less than was asked for.
+    pub warnings: Vec<String>,
+}
+
 /// A disk that was opened.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -233,6 +271,21 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// As [`open`](Self::open).
     fn open_files(&self, _point: &PointInfo, _how: &OpenHow) -> Result<Option<OpenedFiles>> {
         Ok(None)
+    }
+
+    /// Takes snapshots of all disks of an instance and waits until they are whole. Blocks.
+    ///
+    /// # Errors
+    /// This provider takes none, the instance cannot, the provider refuses or cannot be reached.
+    fn take(&self, object: &str, _how: &TakeHow) -> Result<TakenPoint> {
+        Err(Error::Refused {
+            what: format!(
+                "{object}: snapshots are taken only of instances of Alibaba Cloud as yet"
+            ),
+            hint: Some(
+                "take it with the provider's own tools, then flr points shows it".to_owned(),
+            ),
+        })
     }
 
     /// What it costs to open a point and read so many bytes of files.

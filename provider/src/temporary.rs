@@ -5,7 +5,7 @@
 //!    └───────── any failure: detach, delete, see gone ──┘
 //! ```
 
-use crate::engine::{self, BoxFuture, Engine, OpId, Plan, Session};
+use crate::engine::{self, BoxFuture, Engine, OpId, Owed, Plan, Session};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::file::FileSource;
@@ -30,6 +30,11 @@ pub(crate) trait Volumes: fmt::Debug + Sync {
 
     /// What to make of a disk's snapshot, in the way of this number. Each has a token of its own.
     fn plan(&self, disk: &DiskInfo, rung: usize) -> Plan;
+
+    /// What is left to be done once a volume is made of this disk's snapshot.
+    fn owed(&self, _disk: &DiskInfo) -> Option<Owed> {
+        None
+    }
 
     /// Whether another way may do, after nothing was made in this one.
     fn next_rung(&self, _fault: &Fault) -> bool {
@@ -154,7 +159,7 @@ async fn create<V: Volumes>(
             planned = *rung;
         }
         let next = rung.saturating_add(1);
-        match session.create(op).await {
+        match create_owing(volumes, session, op, disk).await {
             Ok(id) => return Ok((op, id)),
             Err(engine::Error::Fault { fault, .. })
                 if next < volumes.rungs() && volumes.next_rung(&fault) =>
@@ -165,6 +170,27 @@ async fn create<V: Volumes>(
             Err(error) => return Err(volumes.told(error)),
         }
     }
+}
+
+/// Makes a volume. What that leaves to be done is in the journal before, and is taken out of it if nothing
+/// was made.
+async fn create_owing<V: Volumes>(
+    volumes: &V,
+    session: &mut Session,
+    op: OpId,
+    disk: &DiskInfo,
+) -> Result<String, engine::Error> {
+    let duty = match volumes.owed(disk) {
+        Some(owed) => session.owe(op, owed).await?,
+        None => None,
+    };
+    let made = session.create(op).await;
+    if let (Err(_), Some(duty)) = (&made, duty)
+        && session.is_known_not_made(op)
+    {
+        session.withdraw(&duty).await?;
+    }
+    made
 }
 
 /// Opens the devices of volumes.

@@ -14,6 +14,7 @@ pub(crate) mod mount;
 pub(crate) mod points;
 pub(crate) mod policy;
 pub(crate) mod session;
+pub(crate) mod snapshot;
 pub(crate) mod source;
 pub(crate) mod stat;
 pub(crate) mod tree;

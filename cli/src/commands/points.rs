@@ -117,7 +117,7 @@ impl Filter {
     }
 }
 
-fn timestamp(time: UnixTime) -> Timestamp {
+pub(crate) fn timestamp(time: UnixTime) -> Timestamp {
     Timestamp {
         seconds: i64::try_from(time.0).unwrap_or(i64::MAX),
         nanoseconds: 0,
@@ -134,7 +134,7 @@ fn address_of(object: &Address, point: &PointInfo) -> String {
     .to_string()
 }
 
-fn point_json(object: &Address, point: &PointInfo) -> Map<String, Value> {
+pub(crate) fn point_json(object: &Address, point: &PointInfo) -> Map<String, Value> {
     let mut map = fields(json!({
         "address": address_of(object, point), "id": point.id, "object": point.object,
         "time": when::rfc3339(timestamp(point.time)), "size": point.size, "state": point.state,

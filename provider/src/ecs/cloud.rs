@@ -1,13 +1,14 @@
 //! Alibaba Cloud as the clone engine sees it: an account in a region, and what is made there.
 
 use super::api::{self, Query};
+use super::backup;
 use super::client::Client;
 use super::disk::{self, ECS_DISK};
 use crate::account::ClientSettings;
 use crate::clouds::{Way, Ways, Which};
 use crate::engine::{
-    Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
-    TagCall, tags,
+    Answer, AttachCall, Cloud, CreateCall, DeleteCall, Duty, Identity, Kind, OpId, Record, Repeat,
+    Seen, TagCall, tags,
 };
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
@@ -203,6 +204,14 @@ impl Cloud for EcsCloud {
 
     fn list(&self) -> Answer<'_, Vec<Seen>> {
         Box::pin(tagged(&self.client, tags::SESSION, None))
+    }
+
+    fn reaches_duty(&self, duty: &Duty) -> bool {
+        Way::among(&duty.parameters) == self.way
+    }
+
+    fn is_settled<'a>(&'a self, duty: &'a Duty) -> Answer<'a, bool> {
+        Box::pin(backup::is_settled(&self.client, duty))
     }
 
     fn attach<'a>(&'a self, call: AttachCall<'a>) -> Answer<'a, ()> {

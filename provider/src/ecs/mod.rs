@@ -13,8 +13,12 @@
 //! | [`metadata`], `device` | this instance, and how a disk shows on it |
 //! | [`prices`] | what disks cost |
 //! | [`catalog`] | points in time of what ECS has |
+//! | [`backup`] | points that Cloud Backup manages |
+//! | [`assistant`] | snapshots that are taken when they are asked for |
 
 pub mod api;
+pub mod assistant;
+pub mod backup;
 pub mod catalog;
 pub mod client;
 pub mod cloud;
@@ -31,7 +35,7 @@ pub mod volume;
 mod wire;
 
 pub use crate::account::ClientSettings;
-pub use catalog::{BeforeClone, EcsCatalog};
+pub use catalog::{BeforeClone, Checked, EcsCatalog};
 pub use client::{Client, Keys};
 pub use cloud::EcsCloud;
 pub use credentials::NO_CREDENTIALS;

@@ -9,7 +9,7 @@ use super::fault;
 use super::metadata::Here;
 use crate::attached::{APPEAR_LIMIT, Devices, Wanted};
 use crate::clouds::Way;
-use crate::engine::{self, BoxFuture, Engine, Plan};
+use crate::engine::{self, BoxFuture, Engine, Owed, Plan};
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
 use crate::file::FileSource;
@@ -17,6 +17,7 @@ use crate::held::engine;
 use crate::point::{Disk, DiskInfo, Held, OpenHow, PointInfo};
 use crate::remote::{block_on, retry_calls};
 use crate::temporary::{self, TagRules, Volumes, check_access, open_point};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// ECS takes 20 tags for a disk; some of them are the engine's.
@@ -40,9 +41,23 @@ pub fn clone_disks(
     point: &PointInfo,
     how: &OpenHow,
 ) -> Result<(Vec<Disk>, Box<dyn Held>)> {
+    clone_owing(client, point, how, &BTreeMap::new())
+}
+
+/// The same with what the making of a disk leaves to be done, by the snapshot that it is made of. Each is
+/// in the journal before the call.
+///
+/// # Errors
+/// As [`clone_disks`].
+pub fn clone_owing(
+    client: &Client,
+    point: &PointInfo,
+    how: &OpenHow,
+    owed: &BTreeMap<String, Owed>,
+) -> Result<(Vec<Disk>, Box<dyn Held>)> {
     let here = prepare(client, point, how)?;
     let engine = engine(Arc::new(EcsCloud::new(client.clone())), how)?;
-    clone_at(client, &engine, &here, point, how)
+    clone_at(client, &engine, (&here, owed), point, how)
 }
 
 /// The same with an engine that tests have put together.
@@ -56,8 +71,23 @@ pub fn clone_with(
     point: &PointInfo,
     how: &OpenHow,
 ) -> Result<(Vec<Disk>, Box<dyn Held>)> {
+    clone_owing_with(client, engine, point, how, &BTreeMap::new())
+}
+
+/// The same as [`clone_owing`] with an engine that tests have put together.
+///
+/// # Errors
+/// As [`clone_disks`].
+#[doc(hidden)]
+pub fn clone_owing_with(
+    client: &Client,
+    engine: &Engine,
+    point: &PointInfo,
+    how: &OpenHow,
+    owed: &BTreeMap<String, Owed>,
+) -> Result<(Vec<Disk>, Box<dyn Held>)> {
     let here = prepare(client, point, how)?;
-    clone_at(client, engine, &here, point, how)
+    clone_at(client, engine, (&here, owed), point, how)
 }
 
 /// All that can be known before anything is made.
@@ -70,13 +100,14 @@ fn prepare(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<Here> {
 fn clone_at(
     client: &Client,
     engine: &Engine,
-    here: &Here,
+    (here, owed): (&Here, &BTreeMap<String, Owed>),
     point: &PointInfo,
     how: &OpenHow,
 ) -> Result<(Vec<Disk>, Box<dyn Held>)> {
     let disks = EcsDisks {
         client,
         here,
+        owed,
         tags: &how.tags,
         way: way(client),
     };
@@ -120,6 +151,7 @@ async fn suitable_instance(client: &Client) -> Result<Here> {
 struct EcsDisks<'a> {
     client: &'a Client,
     here: &'a Here,
+    owed: &'a BTreeMap<String, Owed>,
     tags: &'a [(String, String)],
     way: Way,
 }
@@ -155,6 +187,10 @@ impl Volumes for EcsDisks<'_> {
             parameters: parameters.to_text(),
             needs: Vec::new(),
         }
+    }
+
+    fn owed(&self, disk: &DiskInfo) -> Option<Owed> {
+        self.owed.get(&disk.id).cloned()
     }
 
     fn next_rung(&self, fault: &Fault) -> bool {

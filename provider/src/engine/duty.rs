@@ -9,7 +9,7 @@ use super::cloud::Cloud;
 use super::engine::Engine;
 use super::error::Error;
 use super::id::{OpId, SessionId};
-use super::record::Scope;
+use super::record::{Scope, State};
 use super::session::Session;
 use super::time::UnixTime;
 
@@ -67,11 +67,12 @@ pub enum DutyState {
 }
 
 impl Session {
-    /// Writes a duty down, durably, before a prepared operation brings it about.
+    /// Writes a duty down, durably, before a prepared operation brings it about. `None`: there is one for
+    /// this resource already, which stands; what the provider says now of its time is taken over.
     ///
     /// # Errors
     /// The journal's, or the session has no such operation.
-    pub async fn owe(&self, op: OpId, owed: Owed) -> Result<Duty, Error> {
+    pub async fn owe(&self, op: OpId, owed: Owed) -> Result<Option<Duty>, Error> {
         let record = self.record(op);
         let record = record.ok_or(Error::Misuse("the session has no such operation"))?;
         let duty = Duty {
@@ -86,8 +87,36 @@ impl Session {
             op,
             created: self.engine.now(),
         };
-        self.engine.store().put_duty(&duty).await?;
-        Ok(duty)
+        let store = self.engine.store();
+        let known = store.duties().await?;
+        let known = known.iter().any(|known| known.is_of_same(&duty));
+        // Once it has left the care of a service, that may say nothing of its time any more.
+        if !known || duty.due.is_some() {
+            store.put_duty(&duty).await?;
+        }
+        Ok((!known).then_some(duty))
+    }
+
+    /// Whether an operation is over and nothing came of it, as the provider has said.
+    #[must_use]
+    pub fn is_known_not_made(&self, op: OpId) -> bool {
+        let record = self.record(op);
+        record.is_some_and(|record| record.state == State::Gone && record.id.is_none())
+    }
+
+    /// Takes a duty back that was not brought about after all.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub async fn withdraw(&self, duty: &Duty) -> Result<(), Error> {
+        self.engine.forget_duty(duty).await
+    }
+}
+
+impl Duty {
+    /// Whether it is about the same resource.
+    fn is_of_same(&self, other: &Self) -> bool {
+        (&self.scope, &self.kind, &self.id) == (&other.scope, &other.kind, &other.id)
     }
 }
 

@@ -15,8 +15,8 @@ mod open;
 mod wanted;
 
 use super::client::{Client, ClientSettings};
-use crate::error::Result;
-use crate::point::{Catalog, Estimate, OpenHow, OpenedPoint, PointInfo};
+use crate::error::{Error, Result};
+use crate::point::{Catalog, Estimate, OpenHow, OpenedPoint, PointInfo, TakeHow, TakenPoint};
 use crate::remote::{self, block_on};
 
 /// What EC2 has in one region, as an account sees it.
@@ -49,6 +49,17 @@ impl Catalog for AwsCatalog {
 
     fn open(&self, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint> {
         open::open(&self.client, &self.reading, point, how)
+    }
+
+    fn take(&self, object: &str, _how: &TakeHow) -> Result<TakenPoint> {
+        Err(Error::Refused {
+            what: format!("{object}: snapshots are not taken in AWS as yet, only read"),
+            hint: Some(
+                "aws ec2 create-snapshots --instance-specification InstanceId=i-… takes all disks at one \
+                 moment; flr points shows them then"
+                    .to_owned(),
+            ),
+        })
     }
 
     fn cost(&self, point: &PointInfo, how: &OpenHow, bytes: u64) -> Result<Estimate> {

@@ -21,6 +21,9 @@ pub struct Instance {
     /// `Running`, `Stopped`, …
     #[serde(default, deserialize_with = "text")]
     pub status: Option<String>,
+    /// `linux` or `windows`.
+    #[serde(default, rename = "OSType", deserialize_with = "text")]
+    pub os_type: Option<String>,
     /// Its zone.
     #[serde(default, deserialize_with = "text")]
     pub zone_id: Option<String>,

@@ -49,6 +49,15 @@ pub struct Snapshot {
     /// `Standard`, `Flash`, `Archive`.
     #[serde(default, deserialize_with = "text")]
     pub category: Option<String>,
+    /// `user`, `auto`, or a service's word.
+    #[serde(default, deserialize_with = "text")]
+    pub snapshot_type: Option<String>,
+    /// What it is a copy of.
+    #[serde(default, deserialize_with = "text")]
+    pub source_snapshot_id: Option<String>,
+    /// Where that is.
+    #[serde(default, deserialize_with = "text")]
+    pub source_region_id: Option<String>,
     /// In the user's or a service's words.
     #[serde(default, deserialize_with = "text")]
     pub description: Option<String>,

@@ -6,6 +6,7 @@ use crate::ecs::api::{
     Disk, Image, Query, Snapshot, describe_disks, describe_image, describe_instances,
     describe_snapshot_groups, describe_snapshots,
 };
+use crate::ecs::backup::{self, BackupPoint, Backups, Subject};
 use crate::ecs::client::Client;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
@@ -83,31 +84,91 @@ async fn snapshots_of_ids(client: &Client, ids: &[String], of: &str) -> Result<V
 }
 
 async fn snapshot(client: &Client, id: &str) -> Result<Vec<PointInfo>> {
-    let found = snapshots_of_ids(client, &[id.to_owned()], id).await?;
-    let object = found.first().and_then(|it| it.source_disk_id.clone());
+    let mut found = snapshots_of_ids(client, &[id.to_owned()], id).await?;
+    let backups = match found.first() {
+        Some(first) => {
+            let disk = first.source_disk_id.as_deref();
+            let everything = Subject {
+                everything: true,
+                ..Subject::default()
+            };
+            let subject = disk.map_or(everything, Subject::disk);
+            backup::known(client, &subject).await
+        }
+        // Points of Cloud Backup have ids that look the same.
+        None => {
+            let point = backup::point_of_id(client, id).await.unwrap_or_default();
+            let backups = Backups::new(point.into_iter().collect());
+            let ids = backups.natives();
+            found = snapshots_of_ids(client, &ids, id).await?;
+            backups
+        }
+    };
+    let object = match found.as_slice() {
+        [only] => only.source_disk_id.clone(),
+        _ => found
+            .iter()
+            .find_map(|it| backups.instance_of(&it.snapshot_id)),
+    };
     let object = object.unwrap_or_else(|| id.to_owned());
-    let point = grouped::point(&object, client.region(), &[], &found);
-    let point = point.ok_or_else(|| not_here(client, &format!("snapshot {id}")))?;
-    Ok(vec![point])
+    let sources = backup::mark(&mut found, &backups);
+    let points = grouped::point(&object, client.region(), &[], &found);
+    let mut points: Vec<_> = points.into_iter().collect();
+    backup::label(
+        &mut points,
+        &backups,
+        &sources,
+        (&object, client.region()),
+        |point| point.snapshot_id == id,
+    );
+    match points.is_empty() {
+        true => Err(not_here(client, &format!("snapshot {id}"))),
+        false => Ok(points),
+    }
 }
 
 pub(super) async fn disk(client: &Client, id: &str) -> Result<Vec<PointInfo>> {
     let mut found = snapshots(client, Query::by("DiskId", id), id).await?;
     found.retain(|snapshot| snapshot.source_disk_id.as_deref() == Some(id));
-    if found.is_empty() {
-        // A disk that is gone has left its snapshots; without any it must at least be there.
-        let there = disks(client, Query::ids("DiskIds", &[id]), id).await?;
-        if there.iter().all(|disk| disk.disk_id != id) {
-            let what = format!("disk {id}, and no snapshot of it,");
-            return Err(not_here(client, &what));
+    let backups = backup::known(client, &Subject::disk(id)).await;
+    add_missing(client, &mut found, backups.natives_of_disk(id), id).await?;
+    // A disk that is gone has left its snapshots; without any it must at least be there.
+    let gone = match found.is_empty() || !backups.is_empty() {
+        true => {
+            let there = disks(client, Query::ids("DiskIds", &[id]), id).await?;
+            there.iter().all(|disk| disk.disk_id != id)
         }
-        return Ok(Vec::new());
+        false => false,
+    };
+    if gone && found.is_empty() && backups.is_empty() {
+        let what = format!("disk {id}, and no snapshot of it,");
+        return Err(not_here(client, &what));
     }
     let member = Member {
         volume: id.to_owned(),
         device: None,
     };
-    Ok(grouped::points(id, client.region(), &[member], found))
+    let mut sources = backup::mark(&mut found, &backups);
+    sources.object_is_gone = gone;
+    let mut points = grouped::points(id, client.region(), &[member], found);
+    let is_of_disk = |point: &BackupPoint| point.natives().any(|(_, disk)| disk == Some(id));
+    let place = (id, client.region());
+    backup::label(&mut points, &backups, &sources, place, is_of_disk);
+    Ok(points)
+}
+
+/// Adds snapshots that belong to an object and were not among those that are listed of it.
+async fn add_missing(
+    client: &Client,
+    found: &mut Vec<Snapshot>,
+    ids: impl IntoIterator<Item = String>,
+    of: &str,
+) -> Result<()> {
+    let known: BTreeSet<_> = found.iter().map(|it| it.snapshot_id.clone()).collect();
+    let others: BTreeSet<_> = ids.into_iter().filter(|id| !known.contains(id)).collect();
+    let others: Vec<_> = others.into_iter().collect();
+    found.extend(snapshots_of_ids(client, &others, of).await?);
+    Ok(())
 }
 
 /// All points of the disks of an instance, and of sets of snapshots of it.
@@ -128,31 +189,47 @@ pub(super) async fn instance(client: &Client, id: &str) -> Result<Vec<PointInfo>
         let disk = snapshot.source_disk_id.as_deref().unwrap_or_default();
         of_members.contains(disk) || groups.contains_key(&snapshot.snapshot_id)
     });
+    let subject = Subject {
+        instance: Some(id.to_owned()),
+        disks: of_members.iter().map(|disk| (*disk).to_owned()).collect(),
+        everything: false,
+    };
+    let backups = backup::known(client, &subject).await;
     // Of disks that are no longer attached.
-    let known: BTreeSet<_> = found.iter().map(|it| it.snapshot_id.clone()).collect();
-    let others: Vec<_> = groups
-        .keys()
-        .filter(|id| !known.contains(*id))
-        .cloned()
-        .collect();
-    found.extend(snapshots_of_ids(client, &others, id).await?);
+    let natives = backups.natives_of_instance(id).into_iter();
+    add_missing(
+        client,
+        &mut found,
+        groups.keys().cloned().chain(natives),
+        id,
+    )
+    .await?;
     for snapshot in &mut found {
         snapshot.group = groups.get(&snapshot.snapshot_id).cloned();
     }
-    if found.is_empty() && attached.is_empty() {
+    let mut sources = backup::mark(&mut found, &backups);
+    if attached.is_empty() && (found.is_empty() || !backups.is_empty()) {
         let query = Query::ids("InstanceIds", &[id]);
         let answer = describe_instances(client, &query.patiently()).await;
         let there = self::found(answer).map_err(failed(format!("look for {id}")))?;
-        if there.iter().all(|instance| instance.instance_id != id) {
+        sources.object_is_gone = there.iter().all(|instance| instance.instance_id != id);
+        if sources.object_is_gone && found.is_empty() && backups.is_empty() {
             let what = format!("instance {id}, and no set of snapshots of it,");
             return Err(not_here(client, &what));
         }
     }
-    Ok(grouped::points(id, client.region(), &members, found))
+    let is_of_instance = |point: &BackupPoint| {
+        let of = |disk: Option<&str>| disk.is_some_and(|disk| of_members.contains(disk));
+        point.instance_id.as_deref() == Some(id) || point.natives().any(|(_, disk)| of(disk))
+    };
+    let mut points = grouped::points(id, client.region(), &members, found);
+    let place = (id, client.region());
+    backup::label(&mut points, &backups, &sources, place, is_of_instance);
+    Ok(points)
 }
 
 /// The disks of an instance, the one that it boots from first.
-pub(super) fn members_of(disks: &[Disk]) -> Vec<Member> {
+pub(in crate::ecs) fn members_of(disks: &[Disk]) -> Vec<Member> {
     let mut ordered: Vec<_> = disks.iter().collect();
     ordered.sort_by_key(|disk| {
         let is_system = disk.kind.as_deref() == Some("system");

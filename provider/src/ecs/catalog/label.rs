@@ -22,6 +22,15 @@ fn is_archived(snapshot: &Snapshot) -> bool {
     category.eq_ignore_ascii_case("archive")
 }
 
+impl Snapshot {
+    /// Whether its tags say what the plug-in for consistent snapshots has come to.
+    #[must_use]
+    pub fn says_consistency(&self) -> bool {
+        let known = |key: &String| [APPLICATION_TAG, FILESYSTEM_TAG].contains(&key.as_str());
+        self.tags.keys().any(known)
+    }
+}
+
 impl Taken for Snapshot {
     const WHOLE: &'static str = "accomplished";
 

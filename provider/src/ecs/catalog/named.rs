@@ -36,6 +36,32 @@ pub(super) async fn named(client: &Client, name: &str) -> Result<Vec<PointInfo>>
     }
 }
 
+/// The one instance that is meant.
+pub(super) async fn instance_of(client: &Client, object: &str) -> Result<String> {
+    let other = |what: &str| {
+        Err(Error::Refused {
+            what: format!(
+                "{object} is {what}: snapshots are taken of instances, with all their disks"
+            ),
+            hint: Some("name its instance: i-… or ecs:NAME".to_owned()),
+        })
+    };
+    let name = match Wanted::of(object) {
+        Wanted::Instance(id) => return Ok(id),
+        Wanted::Snapshot(_) => return other("a snapshot"),
+        Wanted::Disk(_) => return other("a disk"),
+        Wanted::Image(_) => return other("an image"),
+        Wanted::Name(name) => name,
+    };
+    let ids = instances(client, &name).await?;
+    match (ids.as_slice(), Wanted::of_old(&name)) {
+        ([id], _) => Ok(id.clone()),
+        ([], Some(Wanted::Instance(id))) => Ok(id),
+        ([], _) => Err(not_here(client, &format!("instance called {name}"))),
+        _ => Err(ambiguous(&name, ids.into_iter())),
+    }
+}
+
 /// Ids of instances of this name.
 async fn instances(client: &Client, name: &str) -> Result<Vec<String>> {
     let mut ids = Vec::new();

@@ -3,11 +3,12 @@
 use super::BeforeClone;
 use super::estimate::estimate;
 use crate::ecs::client::Client;
-use crate::ecs::volume::clone_disks;
+use crate::ecs::volume::clone_owing;
 use crate::error::{Error, Result};
 use crate::grouped::missing_disks;
 use crate::point::{AccessMode, OpenHow, OpenedPoint, PointInfo};
 use crate::temporary::check_access;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Opens a point in the way that is asked for.
@@ -41,10 +42,13 @@ pub(super) fn open(
         });
     }
     let mut notes = Vec::new();
+    let mut owed = BTreeMap::new();
     for check in checks {
-        notes.extend(check.check(client, point, how)?);
+        let checked = check.check(client, point, how)?;
+        notes.extend(checked.notes);
+        owed.extend(checked.owed);
     }
-    let (disks, held) = clone_disks(client, point, how)?;
+    let (disks, held) = clone_owing(client, point, how, &owed)?;
     let word = match disks.len() {
         1 => "disk",
         _ => "disks",

@@ -8,6 +8,7 @@ mod groups;
 mod images;
 mod instances;
 mod places;
+mod roles;
 mod snapshots;
 mod tags;
 mod take;
@@ -34,6 +35,7 @@ fn operation(name: &str) -> Option<Operation> {
         "DescribeZones" => places::zones,
         "DescribeAvailableResource" => places::available,
         "DescribeInstances" => instances::describe,
+        "DescribeInstanceRamRole" => roles::describe,
         "DescribeImages" => images::describe,
         "DescribeSnapshots" => snapshots::describe,
         "DescribeSnapshotGroups" => groups::describe,
