@@ -199,6 +199,8 @@ pub(crate) enum Command {
     Find(Find),
     /// Copy files and directories out.
     Cp(Cp),
+    /// Write a tree to standard output as an archive.
+    Dump(Dump),
     /// Mount a view read-only.
     Mount(Mount),
     /// Take mounts away; returns when the image is free.
@@ -448,6 +450,36 @@ pub(crate) enum OverwriteMode {
     IfNewer,
     /// Replace them.
     Always,
+}
+
+/// `dump`.
+#[derive(Debug, Args)]
+pub(crate) struct Dump {
+    /// What to archive: a directory, or a single file. A directory's address with a slash at the end
+    /// stands for its contents.
+    #[command(flatten)]
+    pub(crate) addresses: Addresses,
+    /// Form of the archive.
+    #[arg(long, value_name = "FORM", default_value = "tar")]
+    pub(crate) format: ArchiveForm,
+    /// Go on behind content that cannot be read, with zeros in its place, and say which.
+    #[arg(long)]
+    pub(crate) salvage: bool,
+}
+
+/// Form of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArchiveForm {
+    /// POSIX tar with everything that the tree has: owners, ACLs, attributes, links, holes.
+    Tar,
+    /// The same, packed by Zstandard.
+    #[value(name = "tar.zst")]
+    TarZst,
+    /// The same, packed by gzip.
+    #[value(name = "tar.gz")]
+    TarGz,
+    /// Zip: content, modes, owners, times and symbolic links.
+    Zip,
 }
 
 /// `mount`.

@@ -149,6 +149,12 @@ impl Remote {
         Ok(self.interrupt.get_or_init(|| installed))
     }
 
+    /// The same flag if signals raise it already; else one that nothing raises, since they end the process.
+    pub(crate) fn raised(&self) -> Arc<AtomicBool> {
+        let installed = self.interrupt.get();
+        installed.map_or_else(Arc::default, |interrupt| Arc::clone(&interrupt.flag))
+    }
+
     /// The signal that came, if one did.
     pub(crate) fn signal(&self) -> Option<Exit> {
         self.interrupt.get().and_then(Interrupt::signal)

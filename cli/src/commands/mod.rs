@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod cost;
 pub(crate) mod cp;
 pub(crate) mod doctor;
+pub(crate) mod dump;
 pub(crate) mod find;
 pub(crate) mod gc;
 pub(crate) mod hash;
