@@ -127,6 +127,8 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Find(args) => commands::find::run(ctx, args),
         Command::Cp(args) => commands::cp::run(ctx, args),
         Command::Dump(args) => commands::dump::run(ctx, args),
+        Command::Diff(args) => commands::diff::run(ctx, args),
+        Command::Versions(args) => commands::versions::run(ctx, args),
         Command::Mount(args) => commands::mount::run(ctx, args),
         Command::Umount(args) => commands::mount::umount(ctx, args),
         Command::Session(args) => commands::session::run(ctx, args),

@@ -5,6 +5,7 @@ pub mod archive;
 pub mod check;
 pub mod choose;
 pub mod copy;
+pub mod diff;
 pub mod error;
 mod folders;
 pub mod fstab;

@@ -117,7 +117,7 @@ impl Filter {
     }
 }
 
-fn timestamp(time: UnixTime) -> Timestamp {
+pub(crate) fn timestamp(time: UnixTime) -> Timestamp {
     Timestamp {
         seconds: i64::try_from(time.0).unwrap_or(i64::MAX),
         nanoseconds: 0,

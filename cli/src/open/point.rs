@@ -88,27 +88,42 @@ impl Opener<'_> {
     }
 
     fn disks(&mut self, address: &Address, out: &mut Output) -> Result<Vec<Volume>, Failure> {
+        if let Some((catalog, points)) = self.listed.get(&address.object) {
+            let (catalog, points) = (Arc::clone(catalog), Arc::clone(points));
+            return self.disks_of(address, catalog, &points, out);
+        }
         match self.origin(address)? {
             Origin::File { path, raw } => Ok(vec![self.file(&path, raw, Some(address))?]),
             Origin::Disk(disk) => Ok(vec![volume(disk)]),
             Origin::Catalog { catalog, object } => {
                 let points = (catalog.points(&object)).map_err(|error| failed(address, &error))?;
-                let (point, notes) = self.chosen(address, &points)?;
-                for note in &notes {
-                    out.note(note);
-                }
-                let opened = self.open_point(&*catalog, point, address)?;
-                for note in &opened.notes {
-                    out.note(note);
-                }
-                if let Some(held) = opened.held {
-                    self.remote.hold(held);
-                }
-                let key = (address.object.clone(), address.point.clone());
-                self.chosen.insert(key, (catalog, point.clone()));
-                Ok(opened.disks.into_iter().map(volume).collect())
+                self.disks_of(address, catalog, &points, out)
             }
         }
+    }
+
+    /// The disks of the one of these points that is meant.
+    fn disks_of(
+        &mut self,
+        address: &Address,
+        catalog: Arc<dyn Catalog>,
+        points: &[PointInfo],
+        out: &mut Output,
+    ) -> Result<Vec<Volume>, Failure> {
+        let (point, notes) = self.chosen(address, points)?;
+        for note in &notes {
+            out.note(note);
+        }
+        let opened = self.open_point(&*catalog, point, address)?;
+        for note in &opened.notes {
+            out.note(note);
+        }
+        if let Some(held) = opened.held {
+            self.remote.hold(held);
+        }
+        let key = (address.object.clone(), address.point.clone());
+        self.chosen.insert(key, (catalog, point.clone()));
+        Ok(opened.disks.into_iter().map(volume).collect())
     }
 
     /// Where the bytes of an address come from. A file has no points.
