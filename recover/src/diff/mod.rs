@@ -20,8 +20,8 @@ use flr_fs::Metadata;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Files of the same size, unless they are known to be the same: on one filesystem at two points by inode,
-    /// generation, size, time of content and time of change; on two filesystems by size and time of content, as
-    /// rsync takes it.
+    /// generation, size, time of content and time of change, where that is no whole second; on two filesystems by size
+    /// and time of content, as rsync takes it.
     Quick,
     /// All files of the same size.
     Always,

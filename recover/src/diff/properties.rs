@@ -57,7 +57,9 @@ impl Pair<'_> {
         let (old, new) = (&before.metadata, &after.metadata);
         let untouched = one_filesystem
             && (old.inode, old.generation, old.size) == (new.inode, new.generation, new.size)
-            && (old.mtime, old.ctime) == (new.mtime, new.ctime);
+            && (old.mtime, old.ctime) == (new.mtime, new.ctime)
+            // Times of whole seconds say nothing of two changes within one.
+            && old.ctime.nanoseconds != 0;
         let mut fields = Fields::default();
         let always = self.content == Content::Always;
         if old.kind == FileKind::File {
