@@ -124,6 +124,11 @@ impl Output {
         self.content = true;
     }
 
+    /// Standard output itself, for a stream of content.
+    pub(crate) fn stream(&mut self) -> &mut dyn Write {
+        &mut self.stdout
+    }
+
     /// A JSON line of this type.
     pub(crate) fn message(
         &mut self,
@@ -192,6 +197,11 @@ impl Output {
         if let Some(hint) = &failure.hint {
             self.talk(&format!("hint: {hint}"));
         }
+    }
+
+    /// A line for programs on standard error, where standard output is for content.
+    pub(crate) fn talk_line(&mut self, line: &str) {
+        self.talk(line);
     }
 
     /// A line on standard error, behind what is on standard output.

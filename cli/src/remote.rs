@@ -26,6 +26,8 @@ pub(crate) struct Remote {
     zone: TimeZone,
     config: OnceCell<Config>,
     held: RefCell<Vec<Box<dyn Held>>>,
+    /// What became of what was given back before the end.
+    released: RefCell<Option<Cleanup>>,
     interrupt: OnceCell<Interrupt>,
     cancel: OnceCell<Cancel>,
 }
@@ -37,6 +39,7 @@ impl Remote {
             zone,
             config: OnceCell::new(),
             held: RefCell::default(),
+            released: RefCell::default(),
             interrupt: OnceCell::new(),
             cancel: OnceCell::new(),
         }
@@ -137,6 +140,12 @@ impl Remote {
         Ok(self.interrupt.get_or_init(|| installed))
     }
 
+    /// The same flag if signals raise it already; else one that nothing raises, since they end the process.
+    pub(crate) fn raised(&self) -> Arc<AtomicBool> {
+        let installed = self.interrupt.get();
+        installed.map_or_else(Arc::default, |interrupt| Arc::clone(&interrupt.flag))
+    }
+
     /// The signal that came, if one did.
     pub(crate) fn signal(&self) -> Option<Exit> {
         self.interrupt.get().and_then(Interrupt::signal)
@@ -160,10 +169,17 @@ impl Remote {
         self.held.borrow_mut().push(held);
     }
 
+    /// Deletes what was made so far, once nothing reads it any more: a command over many points is to hold one at a
+    /// time. What came of it is told at the end.
+    pub(crate) fn release(&self) {
+        let released = self.close();
+        *self.released.borrow_mut() = released;
+    }
+
     /// Deletes what was made, once nothing reads it any more. `None`: nothing was made.
     pub(crate) fn close(&self) -> Option<Cleanup> {
         let held = std::mem::take(&mut *self.held.borrow_mut());
-        let mut all = None::<Cleanup>;
+        let mut all = self.released.take();
         for held in held.iter().rev() {
             all.get_or_insert_default().add(held.close());
         }

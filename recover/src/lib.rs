@@ -1,9 +1,11 @@
 //! An opened point in time: its volumes, the guest's own view of them, paths, walking, copying out.
 
 pub mod address;
+pub mod archive;
 pub mod check;
 pub mod choose;
 pub mod copy;
+pub mod diff;
 pub mod error;
 mod folders;
 pub mod fstab;

@@ -4,8 +4,8 @@ use crate::view::View;
 use flr_fs::bytes::len_u64;
 use flr_fs::source::{Location, check_nonempty, check_range};
 use flr_fs::{
-    ByteSource, CaseRule, Code, DirCursor, DirEntry, DirItem, Error, FileKind, Filesystem, Found,
-    FsInfo, FsState, Memory, Metadata, NodeFlags, NodeId, RawName, Request, Result, Segment,
+    ByteSource, CaseRule, Code, DirCursor, DirEntry, DirItem, Error, Fault, FileKind, Filesystem,
+    Found, FsInfo, FsState, Memory, Metadata, NodeFlags, NodeId, RawName, Request, Result, Segment,
     SegmentKind, StreamName, Timestamp, Want, XattrName,
 };
 use std::io;
@@ -22,6 +22,8 @@ pub(crate) const BAD: Code = Code::new("test.bad");
 pub(crate) struct MemoryFs {
     info: FsInfo,
     nodes: Vec<Node>,
+    /// Directories a part of which cannot be read.
+    damaged: Vec<NodeId>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl MemoryFs {
         let mut fs = Self {
             info,
             nodes: Vec::new(),
+            damaged: Vec::new(),
         };
         fs.add(FileKind::Directory, Content::Dir(Vec::new()), 0);
         fs
@@ -174,6 +177,15 @@ impl MemoryFs {
         self.nodes[index(node.0)].xattrs.push((name, value));
     }
 
+    /// Says that a part of a directory, which held other entries, cannot be read.
+    pub(crate) fn damage(&mut self, dir: NodeId) {
+        self.damaged.push(dir);
+    }
+
+    pub(crate) fn set_uuid(&mut self, uuid: &str) {
+        self.info.uuid = Some(uuid.to_owned());
+    }
+
     pub(crate) fn view(self) -> View {
         View::new(Arc::new(self))
     }
@@ -226,8 +238,15 @@ impl Filesystem for MemoryFs {
                 hidden: false,
             };
             if visit(DirItem::Entry(entry)).is_break() {
-                break;
+                return Ok(());
             }
+        }
+        if self.damaged.contains(&dir) {
+            let _end = visit(DirItem::Damaged(Fault::new(
+                BAD,
+                0,
+                "a part of a directory",
+            )));
         }
         Ok(())
     }

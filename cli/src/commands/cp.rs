@@ -267,7 +267,7 @@ fn is_stream(dest: &Path) -> bool {
 }
 
 /// The last component of the path in the address.
-fn asked_name(opened: &Opened) -> Option<OsString> {
+pub(crate) fn asked_name(opened: &Opened) -> Option<OsString> {
     let (_, path) = opened.address.locator.last()?;
     let bytes = path.as_bytes();
     let end = bytes

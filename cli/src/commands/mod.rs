@@ -5,7 +5,9 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod cost;
 pub(crate) mod cp;
+pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod dump;
 pub(crate) mod find;
 pub(crate) mod gc;
 pub(crate) mod hash;
@@ -19,6 +21,7 @@ pub(crate) mod source;
 pub(crate) mod stat;
 pub(crate) mod tree;
 pub(crate) mod version;
+pub(crate) mod versions;
 pub(crate) mod volumes;
 
 use crate::args::Global;

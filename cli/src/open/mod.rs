@@ -38,6 +38,8 @@ pub(crate) struct Opener<'a> {
     points: HashMap<PointKey, Arc<Point>>,
     /// What did not come while it was found out what is on them.
     missed: HashMap<PointKey, flr_fs::Error>,
+    /// Objects whose points have been listed.
+    listed: HashMap<Object, (Arc<dyn Catalog>, Arc<[PointInfo]>)>,
     /// What those of a provider are read from.
     chosen: HashMap<PointKey, (Arc<dyn Catalog>, PointInfo)>,
     noted: bool,
@@ -98,6 +100,7 @@ impl<'a> Opener<'a> {
             options,
             points: HashMap::new(),
             chosen: HashMap::new(),
+            listed: HashMap::new(),
             missed: HashMap::new(),
             noted: false,
         }
@@ -106,6 +109,18 @@ impl<'a> Opener<'a> {
     /// The same with more disks of the object.
     pub(crate) fn and_disks(mut self, with: &[PathBuf]) -> Self {
         self.with.extend_from_slice(with);
+        self
+    }
+
+    /// The same, which knows the points of an object already.
+    pub(crate) fn knowing(
+        mut self,
+        object: &Object,
+        catalog: &Arc<dyn Catalog>,
+        points: &Arc<[PointInfo]>,
+    ) -> Self {
+        let known = (Arc::clone(catalog), Arc::clone(points));
+        self.listed.insert(object.clone(), known);
         self
     }
 

@@ -103,6 +103,10 @@ impl Opener<'_> {
     }
 
     fn content(&mut self, address: &Address, out: &mut Output) -> Result<Content, Failure> {
+        if let Some((catalog, points)) = self.listed.get(&address.object) {
+            let (catalog, points) = (Arc::clone(catalog), Arc::clone(points));
+            return self.content_of(address, catalog, &points, out);
+        }
         match self.origin(address)? {
             Origin::File { path, raw } => {
                 let file = self.file(&path, raw, Some(address))?;
@@ -111,32 +115,43 @@ impl Opener<'_> {
             Origin::Disk(disk) => Ok(Content::Disks(vec![volume(disk)])),
             Origin::Catalog { catalog, object } => {
                 let points = (catalog.points(&object)).map_err(|error| failed(address, &error))?;
-                let (point, notes) = self.chosen(address, &points)?;
-                for note in &notes {
-                    out.note(note);
-                }
-                let key = (address.object.clone(), address.point.clone());
-                let how = self.how(address)?;
-                let files = catalog.open_files(point, &how);
-                if let Some(files) = files.map_err(|error| failed(address, &error))? {
-                    for note in &files.notes {
-                        out.note(note);
-                    }
-                    self.chosen.insert(key, (catalog, point.clone()));
-                    return Ok(Content::Files(files.filesystem));
-                }
-                let opened = self.open_point(&*catalog, point, address)?;
-                for note in &opened.notes {
-                    out.note(note);
-                }
-                if let Some(held) = opened.held {
-                    self.remote.hold(held);
-                }
-                self.chosen.insert(key, (catalog, point.clone()));
-                let disks = opened.disks.into_iter().map(volume);
-                Ok(Content::Disks(disks.collect()))
+                self.content_of(address, catalog, &points, out)
             }
         }
+    }
+
+    /// The content of the one of these points that is meant.
+    fn content_of(
+        &mut self,
+        address: &Address,
+        catalog: Arc<dyn Catalog>,
+        points: &[PointInfo],
+        out: &mut Output,
+    ) -> Result<Content, Failure> {
+        let (point, notes) = self.chosen(address, points)?;
+        for note in &notes {
+            out.note(note);
+        }
+        let key = (address.object.clone(), address.point.clone());
+        let how = self.how(address)?;
+        let files = catalog.open_files(point, &how);
+        if let Some(files) = files.map_err(|error| failed(address, &error))? {
+            for note in &files.notes {
+                out.note(note);
+            }
+            self.chosen.insert(key, (catalog, point.clone()));
+            return Ok(Content::Files(files.filesystem));
+        }
+        let opened = self.open_point(&*catalog, point, address)?;
+        for note in &opened.notes {
+            out.note(note);
+        }
+        if let Some(held) = opened.held {
+            self.remote.hold(held);
+        }
+        self.chosen.insert(key, (catalog, point.clone()));
+        let disks = opened.disks.into_iter().map(volume);
+        Ok(Content::Disks(disks.collect()))
     }
 
     /// Where the bytes of an address come from. A file has no points.

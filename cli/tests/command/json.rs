@@ -93,6 +93,9 @@ const COMMANDS: &[(&[&str], i32)] = &[
     (&["cp", "--salvage", "damaged-extent.img", "salvaged/"], 3),
     (&["cp", "web01.img:/nope", "to/"], 4),
     (&["cp", "web01.img:/etc/hosts", "no/such/place"], 1),
+    (&["diff", "web01.img:/etc", "web01.img:/usr"], 0),
+    (&["diff", "damaged-names.img:/", "damaged-dirloop.img:/"], 3),
+    (&["versions", "web01.img:/etc/hosts"], 0),
     (&["umount", "."], 2),
     (&["mount", "web01.img", "nosuch"], 2),
 ];

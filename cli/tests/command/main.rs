@@ -13,6 +13,9 @@
 mod clone;
 mod config;
 mod copy;
+mod diff;
+mod dump;
+mod filled;
 mod interrupt;
 mod json;
 mod mount;
@@ -27,3 +30,4 @@ mod source;
 mod streams;
 mod terminal;
 mod transcript;
+mod versions;

@@ -23,3 +23,4 @@ mod secrets;
 mod servers;
 mod stage;
 mod stalled;
+mod versions;

@@ -112,6 +112,7 @@ pub(super) fn way(client: &Client) -> Way {
     Way {
         profile: settings.profile.clone().or_else(named),
         endpoint: settings.endpoint_url.clone(),
+        source: None,
     }
 }
 

@@ -172,6 +172,7 @@ mod tests {
             way: Way {
                 profile: Some("prod".into()),
                 endpoint: None,
+                source: None,
             },
         };
         let text = parameters.to_text();

@@ -84,6 +84,7 @@ mod tests {
             query: query.to_owned(),
             headers: headers.iter().map(owned).collect(),
             body: Vec::new(),
+            certificate: None,
         }
     }
 
