@@ -15,8 +15,6 @@ import urllib.request
 
 from alibabacloud_ecs20140526 import models as ecs_models
 from alibabacloud_ecs20140526.client import Client as EcsClient
-from alibabacloud_hbr20170908 import models as hbr_models
-from alibabacloud_hbr20170908.client import Client as HbrClient
 from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException, ThrottlingException
 from alibabacloud_tea_openapi.models import Config
@@ -400,6 +398,8 @@ def created(_image):
     refused("QuotaExceed.PostPaidDisk", 403, size=20)
     of = client(**OTHER_KEY)
     refused("Account.Arrearage", 400, size=20, of=of)
+    (owed,) = disks(of=of)
+    assert owed.operation_locks.operation_lock[0].lock_reason == "financial", owed
 
 
 def failed(_image):
@@ -445,7 +445,9 @@ def attached(_image):
     refused("InstanceDiskLimitExceeded", 403, here, "i-full")
     refused("NotSupportDiskCategory", 403, here, "i-picky")
     refused("InvalidInstanceId.NotFound", 404, here, "i-foreign")
+    other = disk_of("other")
     call("attach_disk", disk_id=here, instance_id=INSTANCE, delete_with_instance=True)
+    refused("OperationConflict.DisksAttachingParallellyExceed", 400, other, INSTANCE)
     fails("InvalidDiskId.NotFound", "detach_disk", 404, of=client(**OTHER_KEY), disk_id=here,
           instance_id=INSTANCE)
     advance(3600)
@@ -549,6 +551,9 @@ def taken(_image):
 
 def backups(_image):
     """Cloud Backup's points, and a disk of one of them."""
+    from alibabacloud_hbr20170908 import models as hbr_models
+    from alibabacloud_hbr20170908.client import Client as HbrClient
+
     hbr = client(HbrClient)
 
     def points(source="UDM_ECS", start=1795175000, end=1795177000, region=REGION, **more):
@@ -582,6 +587,9 @@ def backups(_image):
 
 def refusing(_image):
     """Cloud Backup says no in the body of an answer that is well."""
+    from alibabacloud_hbr20170908 import models as hbr_models
+    from alibabacloud_hbr20170908.client import Client as HbrClient
+
     request = hbr_models.DescribeUdmSnapshotsRequest(
         source_type="UDM_ECS", start_time=1, end_time=2, udm_region_id=REGION
     )

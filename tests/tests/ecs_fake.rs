@@ -229,6 +229,9 @@ fn disks_are_made_of_what_is_allowed() {
             one.shared_with.insert("1234567890123456".to_owned());
             one.kms_key = Some("key-1".to_owned());
         });
+        let mut owed = Disk::new("d-bp-owed", 1);
+        OTHER_ACCOUNT.clone_into(&mut owed.owner);
+        state.add_disk(owed);
         let settings = &mut state.settings;
         let refused = [
             ("cloud_auto", 403, "InvalidDataDiskCategory.NotSupported"),
@@ -285,6 +288,7 @@ fn disks_are_attached_where_they_fit() {
             OTHER_ACCOUNT.clone_into(&mut one.owner);
         });
         state.settings.bus = Bus::Nvme;
+        state.settings.one_at_a_time = true;
         assert_eq!(state.instances[INSTANCE].zone, ZONE);
     }
     bench.drive("attached");

@@ -123,6 +123,8 @@ pub struct Settings {
     pub snapshot_time: Duration,
     /// How long a call with a client token keeps others with it out: `IdempotentProcessing`.
     pub processing_time: Duration,
+    /// Whether an instance has only one disk attached or detached at a time.
+    pub one_at_a_time: bool,
     /// The next so many creations of disks fail after they were answered.
     pub creations_that_fail: u32,
     /// The next so many attachments never get beyond `Attaching`.
@@ -184,6 +186,7 @@ impl Default for Settings {
             delete_time: short,
             snapshot_time: short,
             processing_time: Duration::ZERO,
+            one_at_a_time: false,
             creations_that_fail: 0,
             attachments_that_hang: 0,
             detachments_that_hang: 0,
