@@ -24,6 +24,7 @@ from darabonba.runtime import RuntimeOptions
 REGION, ZONE = "cn-hangzhou", "cn-hangzhou-h"
 INSTANCE = "i-bp100000000000000001"
 SNAPSHOT = "s-bp000000000000000001"
+ME = "1234567890123456"
 OTHER_KEY = {"access_key_id": "LTAI5fake0000000000002", "access_key_secret": "b" * 30}
 URL = os.environ["FLR_ECS_ENDPOINT"]
 
@@ -185,6 +186,52 @@ def sts(_image):
     refused("InvalidAccessKeyId.NotFound", 404, access_key_id="LTAInobody")
     fails("SignatureDoesNotMatch", "describe_disks", 400,
           of=client(access_key_secret="c" * 30), region_id=REGION)
+
+
+def roles(_image):
+    """Sessions of roles, for whoever has a key or a token of an identity provider."""
+    from alibabacloud_sts20150401 import models
+
+    role, other = f"acs:ram::{ME}:role/flr-tester", f"acs:ram::{ME}:role/other"
+
+    def refused(code, status, ask, request):
+        try:
+            ask(request)
+        except AlibabaCloudException as error:
+            assert (error.code, error.status_code) == (code, status), error
+            return
+        raise AssertionError(f"{code} was expected")
+
+    def session(answer, seconds):
+        given = answer.body.credentials
+        ends = datetime.datetime.strptime(given.expiration, "%Y-%m-%dT%H:%M:%SZ")
+        left = ends - datetime.datetime.utcnow()
+        assert seconds - 60 < left.total_seconds() < seconds + 60, left
+        me = client(StsClient, access_key_id=given.access_key_id,
+                    access_key_secret=given.access_key_secret,
+                    security_token=given.security_token).get_caller_identity().body
+        assert me.account_id == ME and me.arn == answer.body.assumed_role_user.arn, me
+        assert me.arn.endswith("/flr-session"), me
+
+    ask = client(StsClient).assume_role
+    plain = models.AssumeRoleRequest
+    named = {"role_session_name": "flr-session"}
+    session(ask(plain(role_arn=role, **named)), 3600)
+    session(ask(plain(role_arn=other, external_id="x1", duration_seconds=900, **named)), 900)
+    refused("NoPermission", 403, ask, plain(role_arn=other, **named))
+    refused("EntityNotExist.Role", 404, ask, plain(role_arn=role + "x", **named))
+    refused("MissingParameter", 400, ask, plain(role_arn=role))
+    refused("InvalidParameter.RoleSessionName", 400, ask,
+            plain(role_arn=role, role_session_name="a b"))
+    refused("InvalidParameter.DurationSeconds", 400, ask,
+            plain(role_arn=role, duration_seconds=899, **named))
+
+    ask = client(StsClient).assume_role_with_oidc
+    plain = models.AssumeRoleWithOIDCRequest
+    given = {"role_arn": role, "oidcprovider_arn": "idp", "oidctoken": "token-1", **named}
+    session(ask(plain(**given)), 3600)
+    refused("AuthenticationFail.OIDCToken.Invalid", 400, ask, plain(**{**given, "oidctoken": "x"}))
+    refused("EntityNotExist.OIDCProvider", 404, ask, plain(**{**given, "oidcprovider_arn": "x"}))
 
 
 def get(path, method="GET", **headers):

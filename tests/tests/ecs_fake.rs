@@ -140,6 +140,24 @@ fn callers_are_known_by_their_signatures() {
 }
 
 #[test]
+fn roles_are_assumed() {
+    let bench = Bench::new();
+    {
+        let settings = &mut bench.fake.state().settings;
+        let other = "acs:ram::1234567890123456:role/other".to_owned();
+        settings.roles.insert(other, Some("x1".to_owned()));
+        let (provider, token) = ("idp".to_owned(), "token-1".to_owned());
+        settings.oidc_tokens.insert(provider, token);
+    }
+    if bench.drive("roles") {
+        // The vendor's client writes the token into the address; ours may not.
+        let violations = bench.fake.take_violations();
+        let said: Vec<_> = violations.iter().map(|one| one.what.as_str()).collect();
+        assert_eq!(said, ["the address holds a token"; 3]);
+    }
+}
+
+#[test]
 fn the_instance_has_credentials() {
     let bench = Bench::new();
     bench.drive("metadata");

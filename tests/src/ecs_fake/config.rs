@@ -171,6 +171,10 @@ pub struct Settings {
     pub assistant: Assistant,
     /// Cloud Backup answers with this code and message in its body, and status 200.
     pub hbr_refuses: Option<(String, String)>,
+    /// Roles that may be assumed, `acs:ram::ACCOUNT:role/NAME`, and the external id they want.
+    pub roles: BTreeMap<String, Option<String>>,
+    /// Providers of identities, by what they are called, and the token that is theirs.
+    pub oidc_tokens: BTreeMap<String, String>,
     /// Tags that a disk of ours has begin with this.
     pub tag_prefix: String,
 }
@@ -214,6 +218,8 @@ impl Default for Settings {
                 output: None,
             },
             hbr_refuses: None,
+            roles: BTreeMap::from([(format!("acs:ram::{ACCOUNT}:role/{ROLE}"), None)]),
+            oidc_tokens: BTreeMap::new(),
             tag_prefix: "flr:".to_owned(),
         }
     }
