@@ -142,6 +142,8 @@ def paging():
     assert Lun.count_collection(name="/vol/many/many_0*|/vol/many/many_22") == 11
     assert Lun.count_collection(name="!/vol/many/*", **{"svm.name": "svm1"}) == 3
     assert list(Lun.get_collection(name="flr_*")) == []
+    pages = Lun.get_collection(max_records=4, name="/vol/many/*", order_by="name desc")
+    assert [lun.name for lun in pages] == [f"/vol/many/{name}" for name in reversed(names)]
     session = connect().session
     url = f"{URL.geturl()}/api/storage/luns"
     page = session.get(url, params={"max_records": 2, "fields": "space.size"}).json()
@@ -414,6 +416,42 @@ def jobs_that_fail():
     found = failing_job(clone().post)
     assert "aborted" in found, found
     assert Lun.count_collection(name="*/flr_*") == 0
+
+
+def jobs_that_vanish():
+    """The job has its effect and is never heard of; the next one never ends."""
+    lun = clone()
+    answer = lun.post(poll=False)
+    job = Job(uuid=answer.http_response.json()["job"]["uuid"])
+    fails(404, "4", job.get)
+    lun.get()
+    answer = lun.delete(poll=False)
+    job = Job(uuid=answer.http_response.json()["job"]["uuid"])
+    advance(100_000)
+    job.get()
+    assert job.state == "running", job
+    lun.get()
+    lun.delete()
+
+
+def lost():
+    """Nobody hears that the clone was made, and that it was deleted."""
+    lun = clone()
+    broken(lun.post)
+    lun = Lun.find(name="/vol/vol1/flr_1")
+    lun.get()
+    assert lun.comment == COMMENT, lun
+    broken(lun.delete)
+    fails(404, "4", lun.get)
+
+
+def broken(call):
+    try:
+        call()
+    except NetAppRestError as error:
+        assert error.status_code in (None, 404), error
+        return
+    raise AssertionError("no answer was expected")
 
 
 def waited():

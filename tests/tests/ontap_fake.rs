@@ -288,7 +288,7 @@ fn others_may_have_to_agree() {
 fn what_is_forbidden_is_noted() {
     let bench = Bench::new();
     if bench.drive("san") {
-        let expected = ["CreateIgroup", "CreateLunMap", "DeleteLunMap"].map(str::to_owned);
+        let expected = ["CreateIgroup", "CreateLunMap"].map(str::to_owned);
         assert_eq!(bench.violations(), BTreeSet::from(expected));
     }
     if bench.drive("written") {
@@ -342,6 +342,32 @@ fn what_fails_is_seen_by_the_client() {
     if bench.drive("cluster") {
         assert!(bench.fake.count("GetCluster") >= 2);
     }
+    bench.is_clean();
+}
+
+#[test]
+fn jobs_may_be_unknown_or_never_end() {
+    let bench = Bench::new();
+    bench.fake.state().settings.luns_by_jobs = true;
+    bench.fake.state().settings.jobs_that_vanish = 1;
+    bench.fake.state().watch(|call, state| {
+        let is_first = call.operation == "DeleteLun" && call.nth == 1;
+        if is_first {
+            state.settings.jobs_that_hang = 1;
+        }
+    });
+    bench.drive("jobs_that_vanish");
+    bench.is_clean();
+}
+
+#[test]
+fn what_was_done_may_not_be_told() {
+    let bench = Bench::new();
+    bench.fake.set_rule(|call| {
+        let is_change = ["CreateLun", "DeleteLun"].contains(&call.operation.as_str());
+        (is_change && call.nth == 1).then_some(FakeFault::Reset(When::AfterEffect, 0))
+    });
+    bench.drive("lost");
     bench.is_clean();
 }
 
