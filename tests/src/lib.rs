@@ -8,6 +8,7 @@ pub mod compressed_stream;
 pub mod content;
 pub mod crash;
 pub mod e2fsprogs;
+pub mod ecs_fake;
 pub mod exercise;
 pub mod fault;
 pub mod faulty;

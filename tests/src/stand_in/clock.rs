@@ -143,18 +143,27 @@ pub(crate) fn epoch(unix_ms: i64) -> serde_json::Value {
 
 /// `20261120T120000Z` in milliseconds since 1970.
 pub(crate) fn parse_amz(text: &str) -> Option<i64> {
-    let form_is_right = text.len() == 16
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 => byte == b'T',
-            15 => byte == b'Z',
-            _ => byte.is_ascii_digit(),
-        });
-    if !form_is_right {
+    parse(text, "00000000T000000Z")
+}
+
+/// `2026-11-20T12:00:00Z` in milliseconds since 1970.
+pub(crate) fn parse_iso(text: &str) -> Option<i64> {
+    parse(text, "0000-00-00T00:00:00Z")
+}
+
+/// A time in a form whose zeros are digits: four of the year, then two of each part down to seconds.
+fn parse(text: &str, form: &str) -> Option<i64> {
+    let is_like = |(byte, like): (u8, u8)| match like {
+        b'0' => byte.is_ascii_digit(),
+        other => byte == other,
+    };
+    if text.len() != form.len() || !text.bytes().zip(form.bytes()).all(is_like) {
         return None;
     }
-    let number = |from: usize, to: usize| text[from..to].parse::<i64>().ok();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let number = |from: usize, to: usize| digits[from..to].parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
+    let (hour, minute, second) = (number(8, 10)?, number(10, 12)?, number(12, 14)?);
     let shifted_year = if month <= 2 { year - 1 } else { year };
     let era = shifted_year.div_euclid(400);
     let year_of_era = shifted_year.rem_euclid(400);
@@ -178,5 +187,7 @@ mod tests {
         assert_eq!(iso(1_709_210_096_007), "2024-02-29T12:34:56.007Z");
         assert_eq!(parse_amz("20240229T123456Z"), Some(1_709_210_096_000));
         assert_eq!(parse_amz("2024-02-29T123456"), None);
+        assert_eq!(parse_iso("2026-11-20T12:00:00Z"), Some(at));
+        assert_eq!(parse_iso("2026-11-20 12:00:00Z"), None);
     }
 }
