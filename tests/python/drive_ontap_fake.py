@@ -142,6 +142,8 @@ def paging():
     assert Lun.count_collection(name="/vol/many/many_0*|/vol/many/many_22") == 11
     assert Lun.count_collection(name="!/vol/many/*", **{"svm.name": "svm1"}) == 3
     assert list(Lun.get_collection(name="flr_*")) == []
+    pages = Lun.get_collection(max_records=4, name="/vol/many/*", order_by="name desc")
+    assert [lun.name for lun in pages] == [f"/vol/many/{name}" for name in reversed(names)]
     session = connect().session
     url = f"{URL.geturl()}/api/storage/luns"
     page = session.get(url, params={"max_records": 2, "fields": "space.size"}).json()
@@ -416,6 +418,42 @@ def jobs_that_fail():
     assert Lun.count_collection(name="*/flr_*") == 0
 
 
+def jobs_that_vanish():
+    """The job has its effect and is never heard of; the next one never ends."""
+    lun = clone()
+    answer = lun.post(poll=False)
+    job = Job(uuid=answer.http_response.json()["job"]["uuid"])
+    fails(404, "4", job.get)
+    lun.get()
+    answer = lun.delete(poll=False)
+    job = Job(uuid=answer.http_response.json()["job"]["uuid"])
+    advance(100_000)
+    job.get()
+    assert job.state == "running", job
+    lun.get()
+    lun.delete()
+
+
+def lost():
+    """Nobody hears that the clone was made, and that it was deleted."""
+    lun = clone()
+    broken(lun.post)
+    lun = Lun.find(name="/vol/vol1/flr_1")
+    lun.get()
+    assert lun.comment == COMMENT, lun
+    broken(lun.delete)
+    fails(404, "4", lun.get)
+
+
+def broken(call):
+    try:
+        call()
+    except NetAppRestError as error:
+        assert error.status_code in (None, 404), error
+        return
+    raise AssertionError("no answer was expected")
+
+
 def waited():
     answer = flexclone().post(poll=False, return_timeout=15)
     assert answer.http_response.status_code == 201, answer.http_response.text
@@ -506,6 +544,99 @@ def encrypted():
         lun.get()
     with connect(cert=os.environ["FAKE_OTHER_CERT"], key=os.environ["FAKE_OTHER_KEY"]):
         fails(401, "6691623", Cluster().get)
+
+
+def old():
+    """9.8 reads no data of LUNs, and has no way past the recovery queue."""
+    lun = clone()
+    lun.post()
+    with connect(headers=dict(DATA), **basic()):
+        part = Lun(uuid=lun.uuid)
+        fails(400, "262179", part.get, **{"data.offset": 0, "data.size": 512})
+    lun.delete()
+    made = flexclone()
+    made.post()
+    fails(400, "262179", made.delete, force=True)
+    made.delete()
+    advance(12 * 3600 + 1)
+
+
+def rotated():
+    """The snapshots rotate while one of them is read."""
+    home = volume()
+    before = {one.name: one.uuid for one in Snapshot.get_collection(home.uuid)}
+    path = ".snapshot/nightly.0/vm/disk.vmdk"
+    assert read_file(home.uuid, path, 0, 100) == b"vmdk before"
+    # The same path is another snapshot now.
+    assert read_file(home.uuid, path, 0, 100) == b"vmdk after!"
+    after = {one.name: one.uuid for one in Snapshot.get_collection(home.uuid)}
+    assert set(after) == {"nightly.0", "nightly.1", "nightly.2"}, after
+    assert after["nightly.1"] == before["nightly.0"], (before, after)
+    assert after["nightly.2"] == before["nightly.1"], (before, after)
+
+
+def stale():
+    lun = clone()
+    lun.post()
+    fails(404, "4", lun.get)
+    assert list(Lun.get_collection(name="*/flr_*")) == []
+    assert read_lun(lun, 0, 5) == IMAGE[:5]
+    advance(61)
+    lun.get()
+    lun.delete()
+    lun.get()
+    advance(61)
+    fails(404, "4", lun.get)
+
+
+def below_refused():
+    home = volume()
+    fails(403, "6684685", lambda: list(FileInfo.get_collection(home.uuid, ".snapshot")))
+
+
+def below_nothing():
+    home = volume()
+    fails(404, "6684674", lambda: list(FileInfo.get_collection(home.uuid, ".snapshot")))
+
+
+def no_space():
+    fails(400, "5242886", clone().post)
+
+
+def disaggregated():
+    found = Cluster()
+    found.get(fields="disaggregated")
+    assert found.disaggregated is True, found
+    found = fails(400, "262196", clone().post)
+    assert found["target"] == "clone", found
+
+
+def approval_refused():
+    lun = clone()
+    lun.post()
+    found = fails(403, "262328", lun.delete)
+    assert "(index 1) requires approval" in found["message"], found
+    found = fails(403, "262328", lun.delete)
+    assert "(index 1) is pending" in found["message"], found
+
+
+def forbidden():
+    """What is noted by what it is; the stand-in does it all the same."""
+    home = Volume(uuid=volume().uuid)
+    home.patch(**{"restore_to.snapshot.name": "nightly.0"})
+    Lun.find(name="/vol/many/many_00").delete()
+    unmarked = Lun.from_dict(
+        {
+            "svm": {"name": "svm1"},
+            "name": "/vol/vol1/flr_1",
+            "clone": {"source": {"name": "/vol/vol1/.snapshot/nightly.0/lun0"}},
+        }
+    )
+    unmarked.post()
+    unmarked.delete()
+    url = f"{URL.geturl()}/api/storage/luns"
+    connect().session.get(url, params={"comment": os.environ["FAKE_PASSWORD"]})
+    FileInfo(home.uuid, "vm/link").delete()
 
 
 def main():

@@ -3,7 +3,7 @@
 
 use flr_tests::ontap_fake::{
     Access, Approval, Authority, BelowSnapshot, Config, Content, Fake, FakeFault, Space, User,
-    VolumeType, When,
+    Version, VolumeType, When,
 };
 use flr_tests::servers::{python, python_with};
 use std::collections::BTreeSet;
@@ -146,6 +146,8 @@ fn a_cluster_says_what_it_has() {
     bench.drive("volumes");
     bench.drive("snapshots");
     bench.drive("paging");
+    bench.fake.state().settings.page_max = Some(4);
+    bench.drive("paging");
     bench.is_clean();
 }
 
@@ -286,7 +288,7 @@ fn others_may_have_to_agree() {
 fn what_is_forbidden_is_noted() {
     let bench = Bench::new();
     if bench.drive("san") {
-        let expected = ["CreateIgroup", "CreateLunMap", "DeleteLunMap"].map(str::to_owned);
+        let expected = ["CreateIgroup", "CreateLunMap"].map(str::to_owned);
         assert_eq!(bench.violations(), BTreeSet::from(expected));
     }
     if bench.drive("written") {
@@ -341,4 +343,133 @@ fn what_fails_is_seen_by_the_client() {
         assert!(bench.fake.count("GetCluster") >= 2);
     }
     bench.is_clean();
+}
+
+#[test]
+fn jobs_may_be_unknown_or_never_end() {
+    let bench = Bench::new();
+    bench.fake.state().settings.luns_by_jobs = true;
+    bench.fake.state().settings.jobs_that_vanish = 1;
+    bench.fake.state().watch(|call, state| {
+        let is_first = call.operation == "DeleteLun" && call.nth == 1;
+        if is_first {
+            state.settings.jobs_that_hang = 1;
+        }
+    });
+    bench.drive("jobs_that_vanish");
+    bench.is_clean();
+}
+
+#[test]
+fn what_was_done_may_not_be_told() {
+    let bench = Bench::new();
+    bench.fake.set_rule(|call| {
+        let is_change = ["CreateLun", "DeleteLun"].contains(&call.operation.as_str());
+        (is_change && call.nth == 1).then_some(FakeFault::Reset(When::AfterEffect, 0))
+    });
+    bench.drive("lost");
+    bench.is_clean();
+}
+
+#[test]
+fn old_releases_know_less() {
+    let bench = Bench::with(Config {
+        version: Version(9, 8, 0),
+        ..Config::default()
+    });
+    bench.drive("old");
+    bench.is_clean();
+}
+
+#[test]
+fn snapshots_rotate_while_they_are_read() {
+    let bench = Bench::new();
+    bench.fake.state().watch(|call, state| {
+        if call.operation == "ReadFile" && call.nth == 2 {
+            state.rotate("svm1", "vol1", "nightly", 3);
+        }
+    });
+    bench.drive("rotated");
+    bench.is_clean();
+}
+
+#[test]
+fn what_is_said_may_be_behind() {
+    let bench = Bench::new();
+    bench.fake.freeze();
+    // What is there at first has been there long enough.
+    bench.fake.advance(HOUR);
+    bench.fake.state().settings.lag = Duration::from_secs(60);
+    bench.drive("stale");
+    bench.is_clean();
+}
+
+#[test]
+fn a_volume_may_refuse() {
+    let bench = Bench::new();
+    bench.fake.state().settings.below_snapshot = BelowSnapshot::Refused;
+    bench.drive("below_refused");
+    bench.fake.state().settings.below_snapshot = BelowSnapshot::NotThere;
+    bench.drive("below_nothing");
+    {
+        let mut state = bench.fake.state();
+        state.volume_mut("svm1", "vol1").expect("a volume").space = Space::Full;
+    }
+    bench.drive("no_space");
+    {
+        let mut state = bench.fake.state();
+        state.volume_mut("svm1", "vol1").expect("a volume").space = Space::Enough;
+        state.settings.disaggregated = true;
+    }
+    bench.drive("disaggregated");
+    bench.is_clean();
+}
+
+#[test]
+fn agreement_may_be_asked_for_by_an_error() {
+    let bench = Bench::new();
+    {
+        let settings = &mut bench.fake.state().settings;
+        settings.needs_approval.insert("DeleteLun".to_owned());
+        settings.approval = Approval::Refused;
+    }
+    if bench.drive("approval_refused") {
+        bench.fake.state().approve_all();
+        bench.drive("approved");
+    }
+    bench.is_clean();
+}
+
+#[test]
+fn what_is_forbidden_is_told_apart() {
+    let bench = Bench::new();
+    if bench.drive("forbidden") {
+        let all = bench.fake.state().take_violations();
+        let expected = [
+            ("PatchVolume: ", "set back to a snapshot"),
+            ("PatchVolume: ", "\"vol1\" does not begin with flr_"),
+            ("DeleteLun: ", "\"many_00\" does not begin with flr_"),
+            ("CreateLun: ", "None does not begin with flr:session="),
+            ("ListLuns: ", "a secret of flr is in the address"),
+            ("DeleteFile: ", "\"link\" does not begin with flr_"),
+        ];
+        for (start, part) in expected {
+            let is_it = |text: &String| text.starts_with(start) && text.contains(part);
+            assert!(all.iter().any(is_it), "{start}{part}: {all:#?}");
+        }
+        assert_eq!(all.len(), expected.len(), "{all:#?}");
+    }
+    bench.is_clean();
+}
+
+#[test]
+fn a_test_fails_by_what_is_forbidden() {
+    let bench = Bench::new();
+    if !bench.drive("san") {
+        return;
+    }
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(bench)));
+    let said = ended.expect_err("what was forbidden is found when the stand-in ends");
+    let said = said.downcast_ref::<String>().expect("words");
+    assert!(said.contains("CreateIgroup"), "{said}");
 }

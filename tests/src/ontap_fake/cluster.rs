@@ -18,6 +18,7 @@ const CLUSTER: Kind = Kind {
         "location",
         "timezone",
         "san_optimized",
+        "disaggregated",
     ],
 };
 
@@ -40,7 +41,8 @@ pub(crate) fn get(context: &Context<'_>) -> Result {
         value: json!({
             "name": "cluster1",
             "uuid": state.cluster,
-            "san_optimized": false,
+            "san_optimized": state.settings.disaggregated,
+            "disaggregated": state.settings.disaggregated,
             "version": {
                 "full": full,
                 "generation": generation,

@@ -141,6 +141,8 @@ pub struct Settings {
     pub approval: Approval,
     /// How long a deleted volume is in the recovery queue.
     pub recovery_time: Duration,
+    /// Whether it is a system that has no clones of LUNs by this interface (ASA r2).
+    pub disaggregated: bool,
     /// The code of "there is no such LUN": pages of the vendor give this one; others give `4`.
     pub no_such_lun: String,
     /// The code of "there is such a LUN".
@@ -166,6 +168,7 @@ impl Default for Settings {
             needs_approval: BTreeSet::new(),
             approval: Approval::Accepted,
             recovery_time: Duration::from_secs(12 * 3600),
+            disaggregated: false,
             no_such_lun: "4".to_owned(),
             lun_exists: "1".to_owned(),
             utc_offset: 60,

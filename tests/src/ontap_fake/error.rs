@@ -51,6 +51,12 @@ pub(crate) fn unexpected(argument: &str) -> ServiceError {
     error(400, "262179", message).because(argument)
 }
 
+/// A field that is not for this operation.
+pub(crate) fn not_settable(field: &str) -> ServiceError {
+    let message = format!("Field \"{field}\" cannot be set in this operation");
+    error(400, "262196", message).because(field)
+}
+
 /// Something that the interface does not do.
 pub(crate) fn unsupported(message: impl Into<String>) -> ServiceError {
     error(400, "3", message)

@@ -3,7 +3,7 @@
 use super::content::Content;
 use super::context::Context;
 use super::effects::{Effect, run};
-use super::error::{hal, invalid, missing};
+use super::error::{hal, invalid, missing, not_settable};
 use super::luns::{document, no_such_lun};
 use super::model::{Lun, SnapshotLun, Space, Volume, VolumeType};
 use super::state::State;
@@ -76,6 +76,9 @@ fn cloned(state: &State, context: &Context<'_>, volume: &Volume) -> Result<Optio
     let name = reading.text("clone.source.name");
     if uuid.is_none() && name.is_none() {
         return Ok(None);
+    }
+    if state.settings.disaggregated {
+        return Err(not_settable("clone"));
     }
     for field in ["os_type", "space.size", "attributes"] {
         if reading.field(field).is_some() {

@@ -6,6 +6,7 @@ use super::reading::Reading;
 use crate::stand_in::encoding::percent_encode;
 use crate::stand_in::error::Result;
 use serde_json::{Map, Value, json};
+use std::cmp::Reverse;
 
 /// A kind of resource.
 #[derive(Debug)]
@@ -135,6 +136,35 @@ impl Kind {
         Ok(self.project(record, &fields, fields.is_empty()))
     }
 
+    /// Sorts by fields, each with `asc` or `desc`. Pages begin with places then.
+    fn order(&self, records: &mut [Record], order: &str) -> Result<()> {
+        let fields: Vec<_> = order.split(',').map(str::trim).collect();
+        for field in fields.iter().rev() {
+            let (name, direction) = field.split_once(' ').unwrap_or((field, "asc"));
+            if !self.knows(name) || !["asc", "desc"].contains(&direction) {
+                return Err(invalid("order_by", field));
+            }
+            let value = |record: &Record| {
+                let leaves = leaves(&record.value);
+                let mut leaves = leaves.iter();
+                let leaf = leaves.find(|(leaf, _)| leaf == name);
+                leaf.map(|(_, value)| match value {
+                    Value::Number(number) => format!("{:020}", number.as_u64().unwrap_or(0)),
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                })
+            };
+            match direction {
+                "asc" => records.sort_by_cached_key(value),
+                _ => records.sort_by_cached_key(|record| Reverse(value(record))),
+            }
+        }
+        for (place, record) in (0..).zip(records.iter_mut()) {
+            record.key = format!("{place:010}");
+        }
+        Ok(())
+    }
+
     /// A page of a collection. `at_most` bounds what a server gives, whatever was asked for.
     pub(crate) fn collection(
         &self,
@@ -163,6 +193,9 @@ impl Kind {
             })
         });
         records.sort_by(|a, b| a.key.cmp(&b.key));
+        if let Some(order) = reading.parameter("order_by") {
+            self.order(&mut records, order)?;
+        }
         if let Some(start) = reading.parameter("start.key") {
             records.retain(|record| record.key.as_str() >= start);
         }

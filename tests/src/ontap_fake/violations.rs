@@ -55,9 +55,14 @@ fn secrets(state: &State, reading: &Reading) -> Vec<String> {
 
 fn forbidden(state: &State, route: &Route, reading: &Reading) -> Vec<String> {
     match route.operation {
-        "CreateIgroup" | "DeleteIgroup" | "CreateLunMap" | "DeleteLunMap" => {
-            vec!["initiator groups and LUN maps are not ours".to_owned()]
+        "CreateIgroup" | "CreateLunMap" => {
+            vec!["initiator groups and LUN maps are never made".to_owned()]
         }
+        "DeleteIgroup" => {
+            let group = state.igroups.get(route.id("uuid"));
+            group.map_or_else(Vec::new, |group| named(&group.name))
+        }
+        "DeleteLunMap" => lun_named(state, route.id("lun")),
         "CreateSnapshot" | "PatchSnapshot" | "DeleteSnapshot" => {
             vec!["snapshots are not ours".to_owned()]
         }
@@ -67,10 +72,7 @@ fn forbidden(state: &State, route: &Route, reading: &Reading) -> Vec<String> {
         }
         "CreateLun" => create_lun(reading),
         "PatchLun" => patch_lun(state, route, reading),
-        "DeleteLun" => {
-            let lun = state.luns.get(route.id("uuid"));
-            lun.map_or_else(Vec::new, |lun| named(base(&lun.path)))
-        }
+        "DeleteLun" => lun_named(state, route.id("uuid")),
         "CreateVolume" => create_volume(reading),
         "PatchVolume" => {
             let mut found = volume_named(state, route);
@@ -93,6 +95,11 @@ fn named(name: &str) -> Vec<String> {
         true => Vec::new(),
         false => vec![format!("the name {name:?} does not begin with {PREFIX}")],
     }
+}
+
+fn lun_named(state: &State, uuid: &str) -> Vec<String> {
+    let lun = state.luns.get(uuid);
+    lun.map_or_else(Vec::new, |lun| named(base(&lun.path)))
 }
 
 fn commented(comment: Option<&str>) -> Vec<String> {
@@ -125,8 +132,7 @@ fn create_lun(reading: &Reading) -> Vec<String> {
 }
 
 fn patch_lun(state: &State, route: &Route, reading: &Reading) -> Vec<String> {
-    let lun = state.luns.get(route.id("uuid"));
-    let mut found = lun.map_or_else(Vec::new, |lun| named(base(&lun.path)));
+    let mut found = lun_named(state, route.id("uuid"));
     if reading.field("clone").is_some() || reading.field("clone.source.name").is_some() {
         found.push("a LUN is overwritten".to_owned());
     }
