@@ -106,11 +106,16 @@ fn is_certificate(error: &dyn StdError) -> bool {
     let mut source = error.source();
     for _ in 0..REASONS_MAX {
         let Some(error) = source else { break };
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let tls = inner.or_else(|| error.downcast_ref::<rustls::Error>());
+        // An error of the system may be wrapped in another one, and is passed over by `source`.
+        let mut inner = error;
+        for _ in 0..REASONS_MAX {
+            let io = inner.downcast_ref::<std::io::Error>();
+            let Some(wrapped) = io.and_then(std::io::Error::get_ref) else {
+                break;
+            };
+            inner = wrapped;
+        }
+        let tls = inner.downcast_ref::<rustls::Error>();
         if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }

@@ -171,6 +171,12 @@ pub fn hint(fault: &Fault) -> Option<String> {
             "something holds the snapshot: flr points shows its owners"
         }
         (FaultKind::Throttled, _) => "wait a little; the management of the cluster is busy",
+        (FaultKind::Refused, "") if fault.message.contains("certificate") => {
+            "name the authority of the cluster's certificate in SSL_CERT_FILE"
+        }
+        (FaultKind::Unknown, "") => {
+            "check the endpoint, and that management of the cluster can be reached from here"
+        }
         (FaultKind::Refused, "917536") => "wait until SnapMirror has transferred it once",
         _ => return None,
     };
