@@ -132,8 +132,8 @@ impl Found {
 
 fn look(ctx: &mut Context<'_>, args: &Versions, found: &mut Found, place: Place) -> Outcome<()> {
     let mut opener = Opener::new(ctx);
-    if let Some((catalog, points)) = &place.known {
-        opener = opener.knowing(&place.address.object, catalog, points);
+    if let Some(known) = &place.known {
+        opener = opener.knowing(&place.address.object, known);
     }
     let opened = match opener.open(&place.address, true, &mut ctx.out) {
         Ok(opened) => opened,

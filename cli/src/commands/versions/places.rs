@@ -4,7 +4,7 @@ use crate::args::Versions;
 use crate::commands::Context;
 use crate::commands::points::timestamp;
 use crate::exit::Exit;
-use crate::open::{Opener, quoted};
+use crate::open::{Listed, Opener, quoted};
 use crate::output::{Failure, Outcome};
 use crate::remote::failure_of;
 use crate::when;
@@ -23,7 +23,7 @@ pub(super) struct Place {
     /// The file at that point.
     pub(super) address: Address,
     /// The provider and all points, if the address has any.
-    pub(super) known: Option<(Arc<dyn Catalog>, Arc<[PointInfo]>)>,
+    pub(super) known: Option<Listed>,
     /// Id and time of the point.
     point: Option<(String, Timestamp)>,
 }
