@@ -2,6 +2,7 @@
 
 mod args;
 mod args_config;
+mod args_trees;
 mod color;
 mod commands;
 mod configuration;

@@ -5,7 +5,8 @@ mod places;
 
 use super::cp;
 use super::{Context, volumes::size_text};
-use crate::args::{Cp, OverwriteMode, Versions};
+use crate::args::{Cp, OverwriteMode};
+use crate::args_trees::Versions;
 use crate::exit::Exit;
 use crate::hash;
 use crate::node::put_bytes;

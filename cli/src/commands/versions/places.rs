@@ -1,6 +1,6 @@
 //! At which points a file is looked for, and whether that may be done.
 
-use crate::args::Versions;
+use crate::args_trees::Versions;
 use crate::commands::Context;
 use crate::commands::points::timestamp;
 use crate::exit::Exit;
@@ -64,7 +64,7 @@ pub(super) fn all(ctx: &mut Context<'_>, args: &Versions) -> Outcome<Vec<Place>>
     let mut clones = Clones::default();
     let since = time(ctx, "--since", args.since.as_ref())?;
     let until = time(ctx, "--until", args.until.as_ref())?;
-    for address in opener.addresses(&args.addresses.addresses)? {
+    for address in opener.addresses(&args.addresses)? {
         let address = with_path(address, args)?;
         let origin = match address.point {
             None => opener.origin(&address)?,
