@@ -7,7 +7,7 @@ mod header;
 mod pax;
 mod sparse;
 
-use super::content::{Content, Piece};
+use super::content::{Content, Piece, range_len};
 use super::entry::Entry;
 use super::packed::Packed;
 use super::report::LeftOut;
@@ -111,11 +111,17 @@ impl Sink for Tar<'_> {
         (*begun, self.inside) = (true, true);
         self.head(entry, Some(&map), stored)?;
         map.write(content, &mut |bytes| self.write(bytes))?;
-        let mut at = 0;
+        let (mut at, mut left) = (0, map.data());
         // Looked up once more, piece by piece: a map of any length is never in memory.
         while let Some(run) = content.runs_from(at).next().transpose()? {
+            left = left
+                .checked_sub(range_len(&run))
+                .ok_or_else(sparse::changed)?;
             at = run.end;
             self.run(content, run)?;
+        }
+        if left > 0 {
+            return Err(sparse::changed());
         }
         self.pad(stored)?;
         self.inside = false;
