@@ -3,6 +3,7 @@
 mod args;
 mod args_config;
 mod args_snapshot;
+mod args_trees;
 mod color;
 mod commands;
 mod configuration;

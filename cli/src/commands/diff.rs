@@ -1,7 +1,7 @@
 //! `flr diff`: what changed from one tree to another.
 
 use super::Context;
-use crate::args::Diff;
+use crate::args_trees::Diff;
 use crate::exit::Exit;
 use crate::node::put_bytes;
 use crate::open::{Opened, Opener, describe};
@@ -24,7 +24,7 @@ struct Counts {
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Diff) -> Outcome {
     let mut opener = Opener::new(ctx);
-    let addresses = opener.addresses(&args.addresses.addresses)?;
+    let addresses = opener.addresses(&args.addresses)?;
     let [before, after] = addresses.as_slice() else {
         let what = "diff takes two addresses, the older one first";
         let hint = "flr diff vol-…@yesterday:/etc vol-…:/etc";

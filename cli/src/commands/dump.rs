@@ -2,7 +2,7 @@
 
 use super::cp::asked_name;
 use super::{Context, ends_in_slash};
-use crate::args::{ArchiveForm, Dump};
+use crate::args_trees::{ArchiveForm, Dump};
 use crate::exit::Exit;
 use crate::node::{name_of, put_bytes};
 use crate::open::{Opened, Opener, describe, quoted};
@@ -23,7 +23,7 @@ use std::os::unix::ffi::OsStringExt;
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Dump) -> Outcome {
     let mut opener = Opener::new(ctx);
-    let addresses = opener.addresses(&args.addresses.addresses)?;
+    let addresses = opener.addresses(&args.addresses)?;
     let [address] = addresses.as_slice() else {
         let what = "dump takes one address: an archive holds one tree";
         let hint = "name the directory above, or run it once for each";

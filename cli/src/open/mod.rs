@@ -28,6 +28,9 @@ use std::sync::Arc;
 /// What tells points of a command line from each other.
 type PointKey = (Object, Option<PointSpec>);
 
+/// A provider, and the points of an object that it has listed.
+pub(crate) type Listed = (Arc<dyn Catalog>, Arc<[PointInfo]>);
+
 /// Opens each object once, however many addresses name it.
 pub(crate) struct Opener<'a> {
     global: &'a Global,
@@ -39,7 +42,7 @@ pub(crate) struct Opener<'a> {
     /// What did not come while it was found out what is on them.
     missed: HashMap<PointKey, flr_fs::Error>,
     /// Objects whose points have been listed.
-    listed: HashMap<Object, (Arc<dyn Catalog>, Arc<[PointInfo]>)>,
+    listed: HashMap<Object, Listed>,
     /// What those of a provider are read from.
     chosen: HashMap<PointKey, (Arc<dyn Catalog>, PointInfo)>,
     noted: bool,
@@ -113,14 +116,8 @@ impl<'a> Opener<'a> {
     }
 
     /// The same, which knows the points of an object already.
-    pub(crate) fn knowing(
-        mut self,
-        object: &Object,
-        catalog: &Arc<dyn Catalog>,
-        points: &Arc<[PointInfo]>,
-    ) -> Self {
-        let known = (Arc::clone(catalog), Arc::clone(points));
-        self.listed.insert(object.clone(), known);
+    pub(crate) fn knowing(mut self, object: &Object, known: &Listed) -> Self {
+        self.listed.insert(object.clone(), known.clone());
         self
     }
 

@@ -112,7 +112,8 @@ impl Content<'_> {
     /// Reads what can be read, in halves down to the smallest unit; the rest is zeros.
     fn salvage(&mut self, start: u64, room: &mut [u8]) -> Result<()> {
         let unit = clamp_usize(self.source.granule().get().into(), PIECE_BYTES).max(1);
-        let mut todo = vec![0..room.len()];
+        let mut todo = Vec::new();
+        todo.push(0..room.len());
         while let Some(part) = todo.pop() {
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(Request::Cancelled.into());

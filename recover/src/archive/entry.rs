@@ -10,6 +10,16 @@ use flr_fs::{FileKind, Metadata, XattrName};
 /// Bytes of attributes of one entry that are kept: they stand in its header, which readers hold in memory.
 const XATTR_BYTES_MAX: usize = 8 << 20;
 
+/// See [`add_of_ntfs`].
+const OF_NTFS: [&[u8]; 6] = [
+    b"system.ntfs_acl",
+    b"system.ntfs_attrib",
+    b"system.ntfs_crtime",
+    b"system.ntfs_dos_name",
+    b"system.ntfs_object_id",
+    b"system.ntfs_reparse_data",
+];
+
 /// An entry.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
@@ -65,8 +75,22 @@ pub(super) fn xattrs(
             Err(error) => unreadable(name.as_bytes(), &error, lacks),
         }
     }
+    add_of_ntfs(view, node, &mut kept, lacks);
     add_streams(view, node, &names, &mut kept, lacks);
     kept.xattrs
+}
+
+/// What NTFS has beside streams, by the names of ntfs-3g, which lists none of them: a copy would try to set them, an
+/// archive only holds them.
+fn add_of_ntfs(view: &View, node: ViewNode, kept: &mut Kept, lacks: &mut dyn FnMut(Lack<'_>)) {
+    let has_streams = view.filesystem(node).is_ok_and(|it| it.has_streams());
+    for name in OF_NTFS.iter().filter(|_| has_streams) {
+        match view.xattr(node, &XattrName::new(*name)) {
+            Ok(Some(value)) => kept.add(name, value, lacks),
+            Ok(None) => {}
+            Err(error) => unreadable(name, &error, lacks),
+        }
+    }
 }
 
 fn add_streams(

@@ -81,11 +81,17 @@ pub fn archive(
             let packed = Packed::new(options.format, out).map_err(write_failed)?;
             let mut sink = tar::Tar::new(packed);
             let done = Run::new(view, options, events, cancel).whole(source, name, &mut sink);
-            let packed = sink.into_inner();
             match done {
-                Ok(report) => packed.finish().map_err(write_failed).map(|()| report),
+                Ok(report) => {
+                    let finished = sink.into_inner().finish();
+                    finished.map_err(write_failed).map(|()| report)
+                }
                 Err(error) => {
-                    packed.abandon();
+                    // That nobody takes any more is what ended it, or does not matter any more.
+                    if let Err(late) = sink.cut() {
+                        tracing::debug!(error = %late, "an archive that ends early");
+                    }
+                    sink.into_inner().abandon();
                     Err(error)
                 }
             }

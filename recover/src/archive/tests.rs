@@ -1,13 +1,12 @@
 //! Archives of a filesystem in memory: what cannot be read, and what no header has room for.
 
-#![expect(clippy::arithmetic_side_effects, reason = "numbers of our own")]
-
 use super::*;
 use crate::testing::{BAD, MemoryFs, Part, Parts, ROOT};
-use flr_fs::{DeviceNumber, Error as FsError, FileKind};
+use flr_fs::{ByteSource, DeviceNumber, Error as FsError, FileKind, Segment, SegmentKind};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::atomic::Ordering;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const TAR: ArchiveOptions = ArchiveOptions {
     format: Format::Tar,
@@ -176,9 +175,16 @@ fn a_raised_flag_ends_it() {
     let (view, _) = damaged();
     let root = view.resolve(b"/", true).unwrap();
     let cancel = AtomicBool::new(false);
-    let mut events = |_: Event<'_>| cancel.store(true, Ordering::Relaxed);
+    let mut events = |event: Event<'_>| {
+        if let Event::Finished(_) = event {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
     let mut bytes = Vec::new();
     let result = archive(&view, &root, None, TAR, &mut bytes, &mut events, &cancel);
+    // Ended between two entries, where a reader would take it for whole.
+    assert!(bytes.ends_with(b"not whole\n"));
+    assert!(read(&bytes).is_err());
     let cancelled = FsError::Request(flr_fs::Request::Cancelled).to_string();
     assert_eq!(result.unwrap_err().to_string(), cancelled);
 }
@@ -204,4 +210,59 @@ fn files_with_holes_are_read_again_by_others() {
     let map = "3\n4096\n4096\n16384\n100\n1099511644260\n0\n";
     assert!(content.starts_with(map.as_bytes()));
     assert_eq!(content.len(), 512 + 4196);
+}
+
+/// Zeros, whose map ends in a hole or not.
+#[derive(Debug)]
+struct Moody {
+    looked: AtomicU32,
+    /// From this look on there is no hole any more.
+    changes: u32,
+}
+
+impl ByteSource for Moody {
+    fn size(&self) -> u64 {
+        2_000_000
+    }
+
+    fn read_at(&self, _: u64, buf: &mut [u8]) -> flr_fs::Result<()> {
+        buf.fill(0);
+        Ok(())
+    }
+
+    fn segment_at(&self, range: Range<u64>) -> flr_fs::Result<Segment> {
+        let looked = self.looked.fetch_add(1, Ordering::Relaxed);
+        let (len, kind) = match range.start {
+            0..1_000_000 => (
+                1_000_000_u64.saturating_sub(range.start),
+                SegmentKind::Opaque,
+            ),
+            _ if looked >= self.changes => (
+                2_000_000_u64.saturating_sub(range.start),
+                SegmentKind::Opaque,
+            ),
+            _ => (2_000_000_u64.saturating_sub(range.start), SegmentKind::Hole),
+        };
+        Ok(Segment { len, kind })
+    }
+}
+
+#[test]
+fn a_map_that_changes_makes_no_archive_that_is_taken_for_whole() {
+    let mut outcomes = Vec::new();
+    for changes in 0..12 {
+        let mut fs = MemoryFs::new();
+        let looked = AtomicU32::new(0);
+        fs.source(ROOT, "a", Arc::new(Moody { looked, changes }));
+        fs.file(ROOT, "b", *b"last");
+        let made = make(&fs.view(), TAR);
+        assert_eq!(made.result.is_ok(), read(&made.bytes).is_ok(), "{changes}");
+        outcomes.push(made.result.is_ok());
+    }
+    // Without a hole from the first look on, and with one to the last.
+    assert_eq!(
+        (outcomes.first(), outcomes.last()),
+        (Some(&true), Some(&true))
+    );
+    assert!(outcomes.contains(&false), "{outcomes:?}");
 }

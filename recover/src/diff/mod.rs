@@ -106,7 +106,7 @@ pub struct Difference {
 #[derive(Debug)]
 pub enum Step {
     /// A difference.
-    Different(Difference),
+    Different(Box<Difference>),
     /// Nothing differs here.
     Same,
     /// This could not be compared.

@@ -205,7 +205,7 @@ impl Walk<'_, '_> {
         let nodes = (before.node, after.node);
         let step = match self.pair.compare(&before, &after) {
             Ok(fields) if fields.names.is_empty() => Step::Same,
-            Ok(fields) => Step::Different(difference(before, after, fields)),
+            Ok(fields) => different(difference(before, after, fields)),
             Err((side, error)) => return self.failed(side, error),
         };
         if (self.visit)(step).is_break() {
@@ -224,7 +224,7 @@ impl Walk<'_, '_> {
             is_dir.then_some(half.node)
         };
         let (old, new) = (dir(&before), dir(&after));
-        let step = Step::Different(Difference {
+        let step = different(Difference {
             change: Change::Type,
             before: Some(before),
             after: Some(after),
@@ -259,7 +259,7 @@ impl Walk<'_, '_> {
         match &mut self.renames {
             Some(renames) => renames.push(difference),
             None => {
-                if (self.visit)(Step::Different(difference)).is_break() {
+                if (self.visit)(different(difference)).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -367,14 +367,14 @@ impl Walk<'_, '_> {
             let old = old.and_then(|old| differences.get_mut(old)?.take());
             let step = match old.and_then(|old| old.before) {
                 Some(before) => self.renamed(before, difference),
-                None => Step::Different(difference),
+                None => different(difference),
             };
             if (self.visit)(step).is_break() {
                 return Ok(());
             }
         }
         for difference in differences.into_iter().flatten() {
-            if (self.visit)(Step::Different(difference)).is_break() {
+            if (self.visit)(different(difference)).is_break() {
                 return Ok(());
             }
         }
@@ -383,10 +383,10 @@ impl Walk<'_, '_> {
 
     fn renamed(&mut self, before: Half, added: Difference) -> Step {
         let Some(after) = added.after else {
-            return Step::Different(added);
+            return different(added);
         };
         match self.pair.compare(&before, &after) {
-            Ok(fields) => Step::Different(Difference {
+            Ok(fields) => different(Difference {
                 change: Change::Renamed,
                 ..difference(before, after, fields)
             }),
@@ -407,6 +407,10 @@ impl Walk<'_, '_> {
 
 /// What is the same file at two points of one filesystem.
 type Identity = (String, u64, u64, FileKind);
+
+fn different(difference: Difference) -> Step {
+    Step::Different(Box::new(difference))
+}
 
 fn difference(before: Half, after: Half, fields: Fields) -> Difference {
     Difference {

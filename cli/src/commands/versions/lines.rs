@@ -56,8 +56,8 @@ fn header(ctx: &Context<'_>, version: &Version) -> String {
 fn text(ctx: &mut Context<'_>, version: &Version) -> Result<Vec<u8>, Failure> {
     let mut opener = Opener::new(ctx);
     let known = version.places.last().and_then(|place| place.known.as_ref());
-    if let Some((catalog, points)) = known {
-        opener = opener.knowing(&version.address.object, catalog, points);
+    if let Some(known) = known {
+        opener = opener.knowing(&version.address.object, known);
     }
     let opened = opener.open(&version.address, true, &mut ctx.out)?;
     let what = opened.text_of(&opened.target.resolved.path);

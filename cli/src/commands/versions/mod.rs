@@ -5,7 +5,8 @@ mod places;
 
 use super::cp;
 use super::{Context, volumes::size_text};
-use crate::args::{Cp, OverwriteMode, Versions};
+use crate::args::{Cp, OverwriteMode};
+use crate::args_trees::Versions;
 use crate::exit::Exit;
 use crate::hash;
 use crate::node::put_bytes;
@@ -132,8 +133,8 @@ impl Found {
 
 fn look(ctx: &mut Context<'_>, args: &Versions, found: &mut Found, place: Place) -> Outcome<()> {
     let mut opener = Opener::new(ctx);
-    if let Some((catalog, points)) = &place.known {
-        opener = opener.knowing(&place.address.object, catalog, points);
+    if let Some(known) = &place.known {
+        opener = opener.knowing(&place.address.object, known);
     }
     let opened = match opener.open(&place.address, true, &mut ctx.out) {
         Ok(opened) => opened,

@@ -1,10 +1,10 @@
 //! At which points a file is looked for, and whether that may be done.
 
-use crate::args::Versions;
+use crate::args_trees::Versions;
 use crate::commands::Context;
 use crate::commands::points::timestamp;
 use crate::exit::Exit;
-use crate::open::{Opener, quoted};
+use crate::open::{Listed, Opener, quoted};
 use crate::output::{Failure, Outcome};
 use crate::remote::failure_of;
 use crate::when;
@@ -23,7 +23,7 @@ pub(super) struct Place {
     /// The file at that point.
     pub(super) address: Address,
     /// The provider and all points, if the address has any.
-    pub(super) known: Option<(Arc<dyn Catalog>, Arc<[PointInfo]>)>,
+    pub(super) known: Option<Listed>,
     /// Id and time of the point.
     point: Option<(String, Timestamp)>,
 }
@@ -64,7 +64,7 @@ pub(super) fn all(ctx: &mut Context<'_>, args: &Versions) -> Outcome<Vec<Place>>
     let mut clones = Clones::default();
     let since = time(ctx, "--since", args.since.as_ref())?;
     let until = time(ctx, "--until", args.until.as_ref())?;
-    for address in opener.addresses(&args.addresses.addresses)? {
+    for address in opener.addresses(&args.addresses)? {
         let address = with_path(address, args)?;
         let origin = match address.point {
             None => opener.origin(&address)?,

@@ -7,7 +7,7 @@ mod header;
 mod pax;
 mod sparse;
 
-use super::content::{Content, Piece};
+use super::content::{Content, Piece, range_len};
 use super::entry::Entry;
 use super::packed::Packed;
 use super::report::LeftOut;
@@ -23,15 +23,28 @@ use std::ops::Range;
 /// Bytes of a block.
 const BLOCK: u64 = 512;
 const ZEROS: [u8; 4096] = [0; 4096];
+/// What stands at the end of an archive that is not whole; shorter than a block.
+const CUT: &[u8] = b"flr: this archive is not whole\n";
 
 /// A tar archive that is being written.
 pub(super) struct Tar<'a> {
     out: Packed<'a>,
+    /// Content that a header promised is on its way.
+    inside: bool,
 }
 
 impl<'a> Tar<'a> {
     pub(super) fn new(out: Packed<'a>) -> Self {
-        Self { out }
+        Self { out, inside: false }
+    }
+
+    /// Ends an archive that is not whole. Between two entries a reader would take it for whole: what it finds instead
+    /// of the next one is a part of a block.
+    pub(super) fn cut(&mut self) -> Result<()> {
+        match self.inside {
+            true => Ok(()),
+            false => self.write(CUT),
+        }
     }
 
     pub(super) fn into_inner(self) -> Packed<'a> {
@@ -87,22 +100,32 @@ impl Sink for Tar<'_> {
     ) -> Result<()> {
         let size = content.size();
         let Some(map) = Map::of(content)? else {
-            *begun = true;
+            (*begun, self.inside) = (true, true);
             self.head(entry, None, size)?;
             self.run(content, 0..size)?;
-            return self.pad(size);
+            self.pad(size)?;
+            self.inside = false;
+            return Ok(());
         };
         let stored = map.archived_len();
-        *begun = true;
+        (*begun, self.inside) = (true, true);
         self.head(entry, Some(&map), stored)?;
         map.write(content, &mut |bytes| self.write(bytes))?;
-        let mut at = 0;
+        let (mut at, mut left) = (0, map.data());
         // Looked up once more, piece by piece: a map of any length is never in memory.
         while let Some(run) = content.runs_from(at).next().transpose()? {
+            left = left
+                .checked_sub(range_len(&run))
+                .ok_or_else(sparse::changed)?;
             at = run.end;
             self.run(content, run)?;
         }
-        self.pad(stored)
+        if left > 0 {
+            return Err(sparse::changed());
+        }
+        self.pad(stored)?;
+        self.inside = false;
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::{BLOCK, padding};
 use crate::archive::content::{Content, range_len};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use flr_fs::bytes::len_u64;
 use std::ops::Range;
 
@@ -58,24 +58,45 @@ impl Map {
             .saturating_add(self.data)
     }
 
+    /// Bytes of the runs.
+    pub(super) const fn data(&self) -> u64 {
+        self.data
+    }
+
     /// Writes the map, in whole blocks.
+    ///
+    /// # Errors
+    /// It is not as long as it was when the header was written.
     pub(super) fn write(
         &self,
         content: &Content<'_>,
         write: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        write(first_line(self.rows).as_bytes())?;
+        let mut left = self.text_len;
+        let mut line = |text: &str| {
+            left = left.checked_sub(len_u64(text.len())).ok_or_else(changed)?;
+            write(text.as_bytes())
+        };
+        line(&first_line(self.rows))?;
         for run in content.runs() {
-            write(row(&run?).as_bytes())?;
+            line(&row(&run?))?;
         }
         if self.ends_in_hole {
-            write(row(&(self.size..self.size)).as_bytes())?;
+            line(&row(&(self.size..self.size)))?;
+        }
+        if left > 0 {
+            return Err(changed());
         }
         let fill = [0; 512];
         debug_assert_eq!(len_u64(fill.len()), BLOCK);
         let padding = flr_fs::bytes::clamp_usize(padding(self.text_len), fill.len());
         write(fill.get(..padding).unwrap_or_default())
     }
+}
+
+/// A map that is another one each time it is looked up, as where answers of a server come and go.
+pub(super) fn changed() -> Error {
+    Error::Verify("where the content has holes could not be looked up twice alike".to_owned())
 }
 
 fn first_line(rows: u64) -> String {
