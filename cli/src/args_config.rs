@@ -93,4 +93,13 @@ pub(crate) enum PolicyAction {
         #[arg(long)]
         lightsail: bool,
     },
+    /// A RAM policy for Alibaba Cloud, with --region for one region only.
+    Aliyun {
+        /// Looking at points; this is always part of it.
+        #[arg(long)]
+        read: bool,
+        /// Also temporary disks, without which nothing can be read.
+        #[arg(long)]
+        clone: bool,
+    },
 }

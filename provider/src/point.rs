@@ -52,6 +52,7 @@ impl PointInfo {
     pub fn is_complete(&self) -> bool {
         let unfinished = [
             "pending",
+            "progressing",
             "error",
             "failed",
             "recoverable",

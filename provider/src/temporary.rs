@@ -123,32 +123,60 @@ async fn make<V: Volumes>(
     let mut made = Vec::new();
     let mut rung = 0;
     for (op, disk) in ops.into_iter().zip(&point.disks) {
-        made.push(create(volumes, session, op, disk, &mut rung).await?);
+        made.push(create(volumes, session, (op, 0), disk, &mut rung).await?);
     }
     for (op, _) in &made {
         session.ready(*op).await.map_err(told)?;
     }
     let mut attached = Vec::new();
-    for (op, id) in made {
-        if session.wants_renewal() {
-            session.renew().await.map_err(told)?;
-        }
-        session.attach(op, target).await.map_err(told)?;
+    for ((op, id), disk) in made.into_iter().zip(&point.disks) {
+        let id = attach(volumes, session, (op, id), disk, (target, &mut rung)).await?;
         attached.push(volumes.attached(id).await?);
     }
     Ok(attached)
+}
+
+/// Attaches a volume, or one that is made in another way if this machine cannot have it. What cannot be
+/// had goes with the rest of the session.
+async fn attach<V: Volumes>(
+    volumes: &V,
+    session: &mut Session,
+    (mut op, mut id): (OpId, String),
+    disk: &DiskInfo,
+    (target, rung): (&str, &mut usize),
+) -> Result<String> {
+    let told = |error| volumes.told(error);
+    loop {
+        if session.wants_renewal() {
+            session.renew().await.map_err(told)?;
+        }
+        let next = rung.saturating_add(1);
+        match session.attach(op, target).await {
+            Ok(()) => return Ok(id),
+            Err(engine::Error::Fault { fault, .. })
+                if next < volumes.rungs() && volumes.next_rung(&fault) =>
+            {
+                tracing::debug!("{id} is made in another way: {fault}");
+                *rung = next;
+                let plan = volumes.plan(disk, next);
+                let ops = session.prepare(vec![plan]).await.map_err(told)?;
+                let first = ops.into_iter().next().unwrap_or(op);
+                (op, id) = create(volumes, session, (first, next), disk, rung).await?;
+                session.ready(op).await.map_err(told)?;
+            }
+            Err(error) => return Err(told(error)),
+        }
+    }
 }
 
 /// Makes a volume in the first way that works, and begins the next one there.
 async fn create<V: Volumes>(
     volumes: &V,
     session: &mut Session,
-    first: OpId,
+    (mut op, mut planned): (OpId, usize),
     disk: &DiskInfo,
     rung: &mut usize,
 ) -> Result<(OpId, String)> {
-    let mut op = first;
-    let mut planned = 0;
     loop {
         if planned != *rung {
             // Another way is another operation: parameters and token stay what they were for one.

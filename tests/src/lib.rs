@@ -34,6 +34,7 @@ pub mod servers;
 pub mod sim;
 pub mod stand_in;
 pub mod vectors;
+pub mod victim;
 
 pub use compare::{Rules, compare};
 pub use exercise::exercise;

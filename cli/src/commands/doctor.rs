@@ -4,10 +4,12 @@ use super::Context;
 use super::session::{Journal, Reach};
 use crate::exit::Exit;
 use crate::output::{Outcome, fields};
-use flr_provider::aws::{Client, ClientSettings, NO_CREDENTIALS, check_access};
+use flr_provider::account::ClientSettings;
+use flr_provider::aws::NO_CREDENTIALS;
 use flr_provider::config::SourceType;
 use flr_provider::engine::state_dir;
 use flr_provider::remote::block_on;
+use flr_provider::{Fault, aws, ecs};
 use flr_recover::shown::for_terminal;
 use serde_json::json;
 use std::path::Path;
@@ -32,8 +34,8 @@ pub(crate) fn run(ctx: &mut Context<'_>) -> Outcome {
     for (what, verdict) in looks {
         bad |= tell(ctx, what, &verdict)?;
     }
-    for (name, reach) in accounts(ctx) {
-        for (what, verdict) in account(&reach) {
+    for (name, kind, reach) in accounts(ctx) {
+        for (what, verdict) in account(kind, &reach) {
             bad |= tell(ctx, &format!("{name} {what}"), &verdict)?;
         }
     }
@@ -140,47 +142,71 @@ fn configuration(ctx: &Context<'_>) -> Verdict {
     }
 }
 
-/// The accounts that are looked into: that of the environment, and those of the sources.
-fn accounts(ctx: &Context<'_>) -> Vec<(String, Reach)> {
+/// The accounts that are looked into: those of the environment, and those of the sources.
+fn accounts(ctx: &Context<'_>) -> Vec<(String, SourceType, Reach)> {
     let Ok(config) = ctx.remote.config() else {
         return Vec::new();
     };
-    let named = Reach::of(&config.effective(None));
+    let of_environment = |name: &str, kind| {
+        let reach = Reach::of(&config.effective(None));
+        (name.to_owned(), kind, reach)
+    };
+    let mut accounts = vec![of_environment("aws", SourceType::Aws)];
+    if ecs::is_configured() {
+        accounts.push(of_environment("ecs", SourceType::Ecs));
+    }
     let sources = config
         .sources()
-        .filter(|source| source.kind == SourceType::Aws);
-    let sources = sources.map(|source| {
+        .filter(|source| matches!(source.kind, SourceType::Aws | SourceType::Ecs));
+    accounts.extend(sources.map(|source| {
         let reach = Reach::of(&config.effective(Some(source)));
-        (source.name.clone(), reach)
-    });
-    std::iter::once(("aws".to_owned(), named))
-        .chain(sources)
-        .collect()
+        (source.name.clone(), source.kind, reach)
+    }));
+    accounts
 }
 
-fn account(reach: &Reach) -> Vec<(&'static str, Verdict)> {
+type Looks = Vec<(&'static str, Result<String, Fault>)>;
+
+fn account(kind: SourceType, reach: &Reach) -> Vec<(&'static str, Verdict)> {
     let settings = ClientSettings {
         profile: reach.way.profile.clone(),
         region: reach.region.clone(),
         endpoint_url: reach.way.endpoint.clone(),
     };
-    let client = match Client::new(&settings) {
-        Ok(client) => client,
-        Err(error) => return vec![("account", Verdict::Lacking(error.to_string()))],
-    };
-    let account = match block_on(client.account()) {
+    match kind {
+        SourceType::Ecs => match ecs::Client::new(&settings) {
+            Ok(client) => looked(client.region(), block_on(client.account()), || {
+                block_on(ecs::check_access(&client))
+            }),
+            Err(error) => vec![("account", Verdict::Lacking(error.to_string()))],
+        },
+        _ => match aws::Client::new(&settings) {
+            Ok(client) => looked(client.region(), block_on(client.account()), || {
+                block_on(aws::check_access(&client))
+            }),
+            Err(error) => vec![("account", Verdict::Lacking(error.to_string()))],
+        },
+    }
+}
+
+/// What was found of an account, and what of it can be used.
+fn looked(
+    region: &str,
+    account: Result<String, Fault>,
+    access: impl FnOnce() -> Looks,
+) -> Vec<(&'static str, Verdict)> {
+    let account = match account {
         Ok(account) => account,
         Err(fault) if fault.is(NO_CREDENTIALS) => {
             return vec![("account", Verdict::Lacking(fault.to_string()))];
         }
         Err(fault) => return vec![("account", Verdict::Bad(fault.to_string()))],
     };
-    let region = client.region();
     let mut looks = vec![(
         "account",
         Verdict::Good(format!("{account}, region {region}")),
     )];
-    for (what, result) in block_on(check_access(&client)) {
+    for (what, result) in access() {
         looks.push((
             what,
             match result {

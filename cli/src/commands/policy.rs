@@ -5,32 +5,41 @@ use crate::args_config::{Policy, PolicyAction};
 use crate::configuration;
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome, fields};
-use flr_provider::aws::policy::{Wanted, document, notes};
 use flr_provider::config::Key;
+use flr_provider::{aws, ecs};
 use serde_json::json;
 
 /// Runs `policy`.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Policy) -> Outcome {
-    let PolicyAction::Aws {
-        clone, lightsail, ..
-    } = args.action;
     // Only what is typed here: a policy is for all who use it, not for this user's present region.
     let mut options = configuration::options(ctx.global).into_iter();
     let region = options
         .find(|(key, _)| *key == Key::Region)
         .map(|(_, region)| region);
-    let wanted = Wanted {
-        clone,
-        lightsail,
-        region,
+    let (provider, policy, notes) = match args.action {
+        PolicyAction::Aws {
+            clone, lightsail, ..
+        } => {
+            let wanted = aws::policy::Wanted {
+                clone,
+                lightsail,
+                region,
+            };
+            let policy = aws::policy::document(&wanted);
+            ("aws", policy, aws::policy::notes(&wanted))
+        }
+        PolicyAction::Aliyun { clone, .. } => {
+            let wanted = ecs::policy::Wanted { clone, region };
+            let policy = ecs::policy::document(&wanted);
+            ("aliyun", policy, ecs::policy::notes(&wanted))
+        }
     };
-    let policy = document(&wanted);
-    for note in notes(&wanted) {
+    for note in notes {
         ctx.out.note(note);
     }
     ctx.tally.done();
     if ctx.out.json {
-        let map = fields(json!({"provider": "aws", "policy": policy}));
+        let map = fields(json!({"provider": provider, "policy": policy}));
         ctx.out.message("status", &map)?;
         return Ok(Exit::Done);
     }

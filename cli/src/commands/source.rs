@@ -7,11 +7,12 @@ use crate::configuration::{self, env, provider_failure};
 use crate::exit::Exit;
 use crate::output::{Failure, Outcome, fields};
 use crate::table;
-use flr_provider::aws::{Client, ClientSettings};
+use flr_provider::account::ClientSettings;
 use flr_provider::config::edit::{self, NewSource};
 use flr_provider::config::{Key, Source, SourceType, Value, Values};
 use flr_provider::error::Error;
 use flr_provider::remote::block_on;
+use flr_provider::{aws, ecs};
 use flr_recover::address::{Object, is_source_name};
 use flr_recover::origin::{self, NamedSource, Origin};
 use flr_recover::shown::for_terminal;
@@ -135,12 +136,12 @@ fn test(ctx: &mut Context<'_>, name: &str, object: Option<&str>) -> Outcome {
         .map_err(|error| provider_failure(&error))?;
     let values = config.effective(Some(source));
     let found = match source.kind {
-        SourceType::Aws => account(&values),
+        SourceType::Aws | SourceType::Ecs => account(source.kind, &values),
         SourceType::File => folder(&values, object),
         SourceType::Nbd | SourceType::Https | SourceType::S3 => {
             image(ctx, source, &values, object)?
         }
-        SourceType::Lightsail | SourceType::Ecs | SourceType::Ontap => Err(Error::Refused {
+        SourceType::Lightsail | SourceType::Ontap => Err(Error::Refused {
             what: format!(
                 "a source of type {} cannot be tested yet",
                 source.kind.name()
@@ -171,16 +172,27 @@ struct Found {
     fields: Map<String, serde_json::Value>,
 }
 
-fn account(values: &Values) -> Result<Found, Error> {
-    let client = Client::new(&ClientSettings {
+fn account(kind: SourceType, values: &Values) -> Result<Found, Error> {
+    let settings = ClientSettings {
         profile: values.profile().map(str::to_owned),
         region: values.region().map(str::to_owned),
         endpoint_url: values.endpoint().map(str::to_owned),
-    })?;
-    let account = block_on(client.account());
-    let account =
-        account.map_err(|fault| Error::remote("ask whose credentials these are", fault))?;
-    let region = client.region();
+    };
+    let doing = "ask whose credentials these are";
+    let (account, region) = match kind {
+        SourceType::Ecs => {
+            let client = ecs::Client::new(&settings)?;
+            let account = block_on(client.account());
+            let account = account.map_err(|fault| ecs::fault::error(doing, fault))?;
+            (account, client.region().to_owned())
+        }
+        _ => {
+            let client = aws::Client::new(&settings)?;
+            let account = block_on(client.account());
+            let account = account.map_err(|fault| Error::remote(doing, fault))?;
+            (account, client.region().to_owned())
+        }
+    };
     Ok(Found {
         text: format!("account {account}, region {region}"),
         fields: fields(json!({"account": account, "region": region})),

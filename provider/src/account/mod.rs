@@ -17,3 +17,6 @@ mod settings;
 pub(crate) mod text;
 
 pub use settings::ClientSettings;
+
+/// The code of the fault that there are no credentials.
+pub const NO_CREDENTIALS: &str = "NoCredentials";

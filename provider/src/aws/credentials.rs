@@ -24,8 +24,7 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(60);
 /// For the region, which only files and the machine's metadata may hold.
 const REGION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The code of the fault that there are no credentials.
-pub const NO_CREDENTIALS: &str = "NoCredentials";
+pub use crate::account::NO_CREDENTIALS;
 
 /// Credentials that somebody already has.
 #[derive(Clone)]

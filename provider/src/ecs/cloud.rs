@@ -53,7 +53,7 @@ impl EcsCloud {
     pub(crate) fn regions(way: &Way, which: Which<'_>) -> Result<Vec<String>> {
         match which {
             Which::One(region) => return Ok(vec![region.to_owned()]),
-            Which::Configured if !is_configured(way) => return Ok(Vec::new()),
+            Which::Configured if way.is_default() && !is_configured() => return Ok(Vec::new()),
             Which::Configured | Which::All => {}
         }
         let client = match (Client::new(&settings(way, None)), which) {
@@ -84,7 +84,8 @@ const ANY_REGION: &str = "cn-hangzhou";
 
 /// Whether anybody has set up Alibaba Cloud here, as far as can be told without asking the network: on a
 /// machine elsewhere, the metadata service is waited for in vain.
-fn is_configured(way: &Way) -> bool {
+#[must_use]
+pub fn is_configured() -> bool {
     const VARIABLES: [&str; 4] = [
         "ALIBABA_CLOUD_REGION_ID",
         "ALIBABA_CLOUD_PROFILE",
@@ -95,8 +96,7 @@ fn is_configured(way: &Way) -> bool {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let file = home.map(|home| home.join(".aliyun/config.json"));
     let vendor = std::fs::read_to_string("/sys/class/dmi/id/sys_vendor");
-    !way.is_default()
-        || VARIABLES.iter().any(set)
+    VARIABLES.iter().any(set)
         || file.is_some_and(|file| file.is_file())
         || vendor.is_ok_and(|vendor| vendor.trim() == "Alibaba Cloud")
 }

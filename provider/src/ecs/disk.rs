@@ -23,13 +23,15 @@ pub const LADDER: &[Category] = &[
     ("cloud_efficiency", None),
 ];
 
-/// What is said of a category that is not to be had here, or not in this size.
+/// What is said of a category that is not to be had here, not in this size, or not for this instance.
 const NOT_THIS_ONE: &[&str] = &[
     "InvalidDataDiskCategory",
     "InvalidDataDiskSize.ValueNotSupported",
     "InvalidDiskCategory",
     "InvalidDiskSize.NotSupported",
+    "InvalidOperation.InstanceTypeNotSupport",
     "InvalidPerformanceLevel.Malformed",
+    "NotSupportDiskCategory",
     "OperationDenied.NoStock",
     "OperationDenied.PerformanceLevelNotMatch",
     "Zone.NotOnSale",

@@ -3,7 +3,7 @@
 //! An answer that is no success has `{"Code": …, "Message": …}`. Codes have parts behind dots, from the
 //! general to the particular; the longest one that is known counts.
 
-use super::credentials::NO_CREDENTIALS;
+use crate::account::NO_CREDENTIALS;
 use crate::account::text::tame;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind};
@@ -43,8 +43,8 @@ pub(super) fn of_value(status: u16, value: &Value, secrets: &[&str]) -> Fault {
     };
     let words = message.unwrap_or_else(|| format!("HTTP {status}"));
     let kind = kind_of_code(code).unwrap_or_else(|| match status {
-        // It says what it did not like.
-        404 => FaultKind::Refused,
+        // It says what it does not like, and 403 is said to much else than what is not allowed.
+        401 | 403 | 404 => FaultKind::Refused,
         status => kind_of_status(status),
     });
     Fault::new(kind, format!("{words} ({code})")).with_code(code)
@@ -92,6 +92,10 @@ pub fn hint(fault: &Fault) -> Option<String> {
             "detach a disk of this instance, or run flr on another one in the same zone"
         }
         FaultKind::Quota => "delete some, or have the quota raised in Quota Center",
+        FaultKind::Refused if code == "ResourcesNotInSameZone" => {
+            "the disk is made in the zone that the metadata of this instance say: compare them with the \
+             console"
+        }
         FaultKind::Throttled => "wait a little; others use the same account's budget of requests",
         _ => return None,
     };
@@ -114,8 +118,9 @@ pub(super) fn is_signature(code: &str) -> bool {
 /// The account owes money, or has none.
 const IN_ARREARS: &[&str] = &[
     "Account.Arrearage",
-    "InvalidAccountStatus",
+    "DiskInArrears",
     "InsufficientBalance",
+    "InvalidAccountStatus",
 ];
 
 /// What was locked by the provider.
@@ -140,6 +145,7 @@ const KINDS: &[(FaultKind, &[&str])] = &[
         FaultKind::Denied,
         &[
             "Account.Arrearage",
+            "DiskInArrears",
             "DiskLockedForSecurity",
             "Forbidden",
             "IncompleteSignature",
@@ -282,7 +288,8 @@ mod tests {
                 "InvalidDataDiskCategory.ValueNotSupported",
                 FaultKind::Refused,
             ),
-            (403, "SomethingOfLaterTimes", FaultKind::Denied),
+            (403, "ResourcesNotInSameZone", FaultKind::Refused),
+            (500, "SomethingOfLaterTimes", FaultKind::Unknown),
         ] {
             let fault = of(status, code);
             assert_eq!(fault.kind, kind, "{code}");
@@ -319,6 +326,7 @@ mod tests {
             ("InstanceDiskLimitExceeded", "detach"),
             ("QuotaExceed.PostPaidDisk", "Quota Center"),
             ("NoPermission", "flr policy aliyun"),
+            ("ResourcesNotInSameZone", "zone"),
             ("Throttling.User", "wait"),
         ] {
             let hint = hint(&of(403, code)).unwrap();

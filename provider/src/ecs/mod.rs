@@ -11,11 +11,13 @@
 //! | [`cloud`], [`disk`] | what is made, for the clone engine |
 //! | [`volume`] | a point opened through temporary disks |
 //! | [`metadata`], `device` | this instance, and how a disk shows on it |
+//! | [`policy`], `access` | what of all this an account must allow, and whether it does |
 //! | [`prices`] | what disks cost |
 //! | [`catalog`] | points in time of what ECS has |
 //! | [`backup`] | points that Cloud Backup manages |
 //! | [`assistant`] | snapshots that are taken when they are asked for |
 
+mod access;
 pub mod api;
 pub mod assistant;
 pub mod backup;
@@ -29,16 +31,17 @@ mod endpoint;
 pub mod fault;
 mod fields;
 pub mod metadata;
+pub mod policy;
 pub mod prices;
 mod sign;
 pub mod volume;
 mod wire;
 
 pub use crate::account::ClientSettings;
+pub use access::{Look, check_access};
 pub use catalog::{BeforeClone, Checked, EcsCatalog};
 pub use client::{Client, Keys};
-pub use cloud::EcsCloud;
-pub use credentials::NO_CREDENTIALS;
+pub use cloud::{EcsCloud, is_configured};
 #[cfg(test)]
 pub(crate) use device::FAMILY as DEVICES;
 pub use volume::clone_disks;

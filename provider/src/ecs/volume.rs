@@ -115,7 +115,7 @@ fn clone_at(
 }
 
 /// This instance, if disks of the client's account and region can be attached to it.
-async fn suitable_instance(client: &Client) -> Result<Here> {
+pub(super) async fn suitable_instance(client: &Client) -> Result<Here> {
     let here = client.metadata().here().await?;
     if here.region != client.region() {
         return Err(Error::Refused {

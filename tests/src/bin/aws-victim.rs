@@ -1,126 +1,40 @@
-//! A process that reads snapshots through temporary volumes, or cleans up, and may be killed in the
-//! middle by whoever answers its requests.
-//!
-//! `aws-victim use|hold GIB SNAPSHOT…`, `aws-victim plain INSTANCE SNAPSHOT` (without a device) and
-//! `aws-victim gc`. Where AWS is and who asks stands in the
-//! environment, as for flr. `FLR_TEST_USUAL` takes flr's own patience instead of the tests' haste;
-//! `FLR_TEST_WINDOW_MS`, `FLR_TEST_LIMIT_MS` (of each step), `FLR_TEST_CALL_MS`, `FLR_TEST_TTL`,
-//! `FLR_TEST_KEEP` change a part of it. `FLR_TEST_TRACE` logs all that flr would, and says of errors all
-//! that can be said. `hold` and `plain` wait for the end of their input before they close.
+//! A process that reads snapshots of AWS through temporary volumes, or cleans up: see
+//! [`flr_tests::victim`]. `aws-victim plain INSTANCE SNAPSHOT` does without a device, and waits for the end of
+//! its input before it closes.
 
 use flr_provider::aws::ebs_volume::{EBS_VOLUME, VolumeParameters};
 use flr_provider::aws::volume::clone_with;
 use flr_provider::aws::{AwsCloud, Client, ClientSettings, clone_disks};
 use flr_provider::clouds::Way;
-use flr_provider::engine::{
-    Cleanup, Cloud, Engine, GcOptions, Parts, Plan, Settings, SqliteStore, SystemProcesses,
-    SystemRand, UnixTime, state_dir,
-};
-use flr_provider::point::{Access, Consistency, Disk, DiskInfo, Held, OpenHow, PointInfo};
-use flr_provider::remote::{TokioClock, block_on};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-use std::io::Read;
+use flr_provider::engine::{Cloud, Engine, Plan};
+use flr_provider::point::{OpenHow, PointInfo};
+use flr_provider::remote::block_on;
+use flr_tests::victim::{self, Opened, Victim, engine, flag, told, wait_for_input};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-const CHUNK: usize = 1 << 20;
 
 fn main() -> ExitCode {
-    let level = if flag("FLR_TEST_TRACE") {
-        "trace"
-    } else {
-        "info"
-    };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_env_filter(format!("flr={level},flr_provider={level},flr_fs={level}"))
-        .init();
+    victim::log();
     let args: Vec<_> = std::env::args().skip(1).collect();
     match args[0].as_str() {
-        "gc" => gc(),
         "plain" => plain(&args[1], &args[2]),
-        what => read(what == "hold", args[1].parse().expect("GiB"), &args[2..]),
+        _ => victim::run(Victim { cloud, open }, &args),
     }
 }
 
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().expect("a number"))
-}
-
-fn flag(name: &str) -> bool {
-    std::env::var_os(name).is_some()
-}
-
-fn settings() -> Settings {
-    let ms = Duration::from_millis;
-    let limit = ms(number("FLR_TEST_LIMIT_MS").unwrap_or(8000));
-    Settings {
-        consistency_window: ms(number("FLR_TEST_WINDOW_MS").unwrap_or(50)),
-        call_limit: ms(number("FLR_TEST_CALL_MS").unwrap_or(1500)),
-        create_limit: limit,
-        ready_limit: limit,
-        attach_limit: limit,
-        stuck_after: ms(400),
-        release_limit: limit,
-        ttl: Duration::from_secs(number("FLR_TEST_TTL").unwrap_or(600)),
-        mark_delay: Duration::ZERO,
-        look_gap: ms(10),
-        gone_gap: ms(20),
-        backoff_min: ms(5),
-        backoff_max: ms(100),
-        ..Settings::default()
-    }
-}
-
-fn engine(cloud: Arc<dyn Cloud>, interrupt: Arc<AtomicBool>) -> Engine {
-    let store = SqliteStore::open(&state_dir().expect("a folder")).expect("a journal");
-    Engine::new(Parts {
-        cloud,
-        store: Arc::new(store),
-        clock: Arc::new(TokioClock),
-        rand: Arc::new(SystemRand),
-        processes: Arc::new(SystemProcesses::new().expect("/proc")),
-        settings: settings(),
-        interrupt,
-    })
-}
-
-fn told(cleanup: &Cleanup) -> ExitCode {
-    for item in &cleanup.gone {
-        println!("gone {item}");
-    }
-    for (item, _) in &cleanup.kept {
-        println!("kept {item}");
-    }
-    for (item, why) in &cleanup.left {
-        println!("left {item}: {why}");
-        println!("debug {why:?}");
-    }
-    if flag("FLR_TEST_TRACE") {
-        println!("debug {cleanup:?}");
-    }
-    cleanup.exit_code(true).into()
-}
-
-fn gc() -> ExitCode {
+fn cloud() -> Arc<dyn Cloud> {
     let client = Client::new(&ClientSettings::default()).expect("a client");
-    let engine = engine(Arc::new(AwsCloud::new(client)), Arc::default());
-    let options = GcOptions {
-        older_than: number("FLR_TEST_OLDER_THAN").map(Duration::from_secs),
-        ..GcOptions::default()
-    };
-    match block_on(engine.gc(options)) {
-        Ok(cleanup) => told(&cleanup),
-        Err(error) => {
-            println!("{error}");
-            println!("debug {error:?}");
-            ExitCode::from(1)
-        }
+    Arc::new(AwsCloud::new(client))
+}
+
+fn open(engine: Option<&Engine>, point: &PointInfo, how: &OpenHow) -> Opened {
+    let client = Client::new(&ClientSettings::default())?;
+    if flag("FLR_TEST_TRACE") {
+        println!("debug {client:?}");
+    }
+    match engine {
+        Some(engine) => clone_with(&client, engine, point, how),
+        None => clone_disks(&client, point, how),
     }
 }
 
@@ -162,103 +76,4 @@ fn plain(instance: &str, snapshot: &str) -> ExitCode {
             ExitCode::from(1)
         }
     }
-}
-
-fn point(gib: u64, snapshots: &[String]) -> PointInfo {
-    let disk = |id: &String| DiskInfo {
-        id: id.clone(),
-        volume: None,
-        device: None,
-        size: gib << 30,
-    };
-    PointInfo {
-        id: snapshots[0].clone(),
-        name: None,
-        object: "vol-1".to_owned(),
-        time: UnixTime(1_795_176_000),
-        size: gib << 30,
-        state: "completed".to_owned(),
-        consistency: Consistency::Crash,
-        access: Access::Clone,
-        expires: None,
-        region: None,
-        account: None,
-        tier: None,
-        encrypted: false,
-        skew: None,
-        disks: snapshots.iter().map(disk).collect(),
-        tags: BTreeMap::new(),
-    }
-}
-
-fn read(hold: bool, gib: u64, snapshots: &[String]) -> ExitCode {
-    let interrupt = Arc::new(AtomicBool::new(false));
-    let how = OpenHow {
-        keep: flag("FLR_TEST_KEEP"),
-        tags: vec![("CostCenter".to_owned(), "it-42".to_owned())],
-        interrupt: Some(Arc::clone(&interrupt)),
-        ..OpenHow::default()
-    };
-    if flag("FLR_TEST_INTERRUPT") {
-        // The input's end stands for a signal.
-        let interrupt = Arc::clone(&interrupt);
-        std::thread::spawn(move || {
-            wait_for_input();
-            interrupt.store(true, Ordering::Relaxed);
-        });
-    }
-    let opened = open(gib, snapshots, &how);
-    let (disks, held) = match opened {
-        Ok(opened) => opened,
-        Err(error) => {
-            println!("{error}");
-            println!("debug {error:?}");
-            let left = matches!(error, flr_provider::Error::Leftover { .. });
-            return ExitCode::from(if left { 21 } else { 1 });
-        }
-    };
-    for disk in disks {
-        println!("{}", digest(&disk));
-    }
-    println!("session {}", held.session());
-    if flag("FLR_TEST_TRACE") {
-        println!("debug {held:?}");
-    }
-    if hold {
-        wait_for_input();
-    }
-    let cleanup = held.close();
-    assert_eq!(held.close(), cleanup, "closed twice");
-    told(&cleanup)
-}
-
-fn open(
-    gib: u64,
-    snapshots: &[String],
-    how: &OpenHow,
-) -> flr_provider::Result<(Vec<Disk>, Box<dyn Held>)> {
-    let client = Client::new(&ClientSettings::default())?;
-    let point = point(gib, snapshots);
-    if flag("FLR_TEST_TRACE") {
-        println!("debug {client:?} {point:?} {how:?}");
-    }
-    if flag("FLR_TEST_USUAL") {
-        return clone_disks(&client, &point, how);
-    }
-    let interrupt = how.interrupt.clone().expect("a flag");
-    let engine = engine(Arc::new(AwsCloud::new(client.clone())), interrupt);
-    clone_with(&client, &engine, &point, how)
-}
-
-fn wait_for_input() {
-    let mut nothing = Vec::new();
-    std::io::stdin().read_to_end(&mut nothing).expect("input");
-}
-
-/// SHA-256 of a disk's beginning.
-fn digest(disk: &Disk) -> String {
-    let mut bytes = vec![0; CHUNK];
-    disk.source.read_at(0, &mut bytes).expect("bytes");
-    let digest = Sha256::digest(&bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -123,6 +123,8 @@ pub struct Settings {
     pub snapshot_time: Duration,
     /// How long a call with a client token keeps others with it out: `IdempotentProcessing`.
     pub processing_time: Duration,
+    /// Whether an instance has only one disk attached or detached at a time.
+    pub one_at_a_time: bool,
     /// The next so many creations of disks fail after they were answered.
     pub creations_that_fail: u32,
     /// The next so many attachments never get beyond `Attaching`.
@@ -169,6 +171,10 @@ pub struct Settings {
     pub assistant: Assistant,
     /// Cloud Backup answers with this code and message in its body, and status 200.
     pub hbr_refuses: Option<(String, String)>,
+    /// Roles that may be assumed, `acs:ram::ACCOUNT:role/NAME`, and the external id they want.
+    pub roles: BTreeMap<String, Option<String>>,
+    /// Providers of identities, by what they are called, and the token that is theirs.
+    pub oidc_tokens: BTreeMap<String, String>,
     /// Tags that a disk of ours has begin with this.
     pub tag_prefix: String,
 }
@@ -184,6 +190,7 @@ impl Default for Settings {
             delete_time: short,
             snapshot_time: short,
             processing_time: Duration::ZERO,
+            one_at_a_time: false,
             creations_that_fail: 0,
             attachments_that_hang: 0,
             detachments_that_hang: 0,
@@ -211,6 +218,8 @@ impl Default for Settings {
                 output: None,
             },
             hbr_refuses: None,
+            roles: BTreeMap::from([(format!("acs:ram::{ACCOUNT}:role/{ROLE}"), None)]),
+            oidc_tokens: BTreeMap::new(),
             tag_prefix: "flr:".to_owned(),
         }
     }

@@ -7,7 +7,7 @@ use crate::stand_in::clock::ms;
 use crate::stand_in::encoding::hex;
 use crate::stand_in::error::{Result, error};
 use crate::stand_in::{Answer, Request};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -141,25 +141,40 @@ fn say(state: &mut State, now: i64, path: &str) -> Option<String> {
 
 /// A new key of the role, which the other services know from now on.
 fn credentials(state: &mut State, now: i64, role: &str) -> String {
-    let expires = now + ms(state.metadata.credentials_life);
-    let digits = hex(&state.ids.random());
+    let life = state.metadata.credentials_life;
     let (account, instance) = (&state.metadata.account, &state.metadata.instance_id);
+    let arn = format!("acs:ram::{account}:assumed-role/{role}/{instance}");
+    let account = account.clone();
+    let mut document = session(state, now, life, account, arn);
+    document["Code"] = json!("Success");
+    document["LastUpdated"] = json!(time(now, false));
+    document.to_string()
+}
+
+/// A new key of a session, which the services know from now on, as the services write it.
+pub(crate) fn session(
+    state: &mut State,
+    now: i64,
+    life: Duration,
+    account: String,
+    arn: String,
+) -> Value {
+    let expires = now + ms(life);
+    let digits = hex(&state.ids.random());
     let key = AccessKey {
         id: format!("STS.NT{}", &digits[..16]),
         secret: digits[16..60].to_owned(),
         token: Some(format!("CAIS+/{digits}==")),
         expires: Some(expires),
-        account: account.clone(),
-        arn: format!("acs:ram::{account}:assumed-role/{role}/{instance}"),
+        account,
+        arn,
     };
     let document = json!({
-        "Code": "Success",
-        "LastUpdated": time(now, false),
         "AccessKeyId": key.id,
         "AccessKeySecret": key.secret,
         "SecurityToken": key.token,
         "Expiration": time(expires, false),
     });
     state.keys.push(key);
-    document.to_string()
+    document
 }

@@ -74,7 +74,7 @@ pub(crate) fn dispatch(context: &Context<'_>, request: &Request) -> Result {
     let mut body = match service {
         Service::Ecs => ecs::answer(context, &params),
         Service::Hbr => hbr::answer(context, &params),
-        Service::Sts | Service::Metadata => sts::answer(context),
+        Service::Sts | Service::Metadata => sts::answer(context, &params),
     }?;
     body["RequestId"] = Value::String(context.request_id.clone());
     Ok(json_answer(200, &body, &context.request_id))

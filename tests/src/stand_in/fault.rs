@@ -24,12 +24,13 @@ pub enum FakeFault {
         status: u16,
         /// Code, such as `InternalError`.
         code: String,
-        /// More than the code, where the service has it, such as `Reason` of EBS direct.
+        /// More than the code: `Reason` of EBS direct, `x-acs-retry-after` of Alibaba Cloud in ms.
         reason: Option<String>,
     },
-    /// Too many requests: 400 of EBS direct and Lightsail, 503 of EC2.
+    /// Too many requests: 400 of EBS direct, Lightsail and Alibaba Cloud (`Throttling.Api`), 503 of EC2.
     Throttled,
-    /// Too many requests for this account: 400 `ThrottlingException` of EBS direct; else as `Throttled`.
+    /// Too many requests for this account: 400 `ThrottlingException` of EBS direct, `Throttling.User` of
+    /// Alibaba Cloud; else as `Throttled`.
     AccountThrottled,
     /// No answer; the connection stays open until the other side closes it.
     NoAnswer(When),
@@ -49,7 +50,8 @@ pub enum FakeFault {
     ClockSkew(i64),
     /// This one sees what was there so long ago.
     Stale(Duration),
-    /// No more volumes: `VolumeLimitExceeded` of EC2, `ServiceQuotaExceededException` of the others.
+    /// No more volumes: `VolumeLimitExceeded` of EC2, `QuotaExceed.PostPaidDisk` of Alibaba Cloud,
+    /// `ServiceQuotaExceededException` of the others.
     Quota,
     /// It takes so much longer.
     Delayed(Duration),

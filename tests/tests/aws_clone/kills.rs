@@ -2,75 +2,17 @@
 //! later nothing of ours is there.
 
 use crate::stage::{SNAPSHOT, Said, Stage};
-use flr_tests::aws_fake::{Call, FakeFault, Service, When};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-const SIGKILL: i32 = 9;
+use flr_tests::aws_fake::{Call, Service, When};
+use flr_tests::victim::harness::{self, run_killed};
 
 /// Does something for each, several at a time.
 pub(crate) fn for_each<T: Send, R: Send>(all: Vec<T>, each: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let todo = Mutex::new(all.into_iter());
-    let done = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| {
-                loop {
-                    let next = todo.lock().expect("no panic").next();
-                    let Some(next) = next else { break };
-                    let result = each(next);
-                    done.lock().expect("no panic").push(result);
-                }
-            });
-        }
-    });
-    done.into_inner().expect("no panic")
-}
-
-/// Runs a process that is killed at the first request that `is_it`, with or without that having its
-/// effect. Says whether it was.
-fn run_killed(
-    stage: &Stage,
-    command: &mut Command,
-    is_it: impl Fn(&Call) -> bool + Send + 'static,
-    when: When,
-) -> bool {
-    stage.fake.clear_requests();
-    let pid = Arc::new(AtomicU32::new(0));
-    let known = Arc::clone(&pid);
-    let mut is_over = false;
-    stage.fake.set_rule(move |call| {
-        is_over |= is_it(call);
-        if !is_over {
-            return None;
-        }
-        let pid = loop {
-            match known.load(Ordering::Acquire) {
-                0 => std::thread::yield_now(),
-                pid => break pid,
-            }
-        };
-        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a process");
-        // OK to ignore: it was killed at an earlier request, and is dead.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        (when == When::BeforeEffect).then_some(FakeFault::Reset(when, 0))
-    });
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("a process");
-    pid.store(child.id(), Ordering::Release);
-    let status = child.wait().expect("its end");
-    stage.fake.clear_rule();
-    let killed = status.signal() == Some(SIGKILL);
-    assert!(killed || status.code() == Some(0), "{status}");
-    killed
+    harness::for_each(all, 6, each)
 }
 
 fn run_killed_at(stage: &Stage, args: &[&str], nth: usize, when: When) -> bool {
     run_killed(
-        stage,
+        &stage.fake,
         &mut stage.victim(args),
         move |call| call.number >= nth,
         when,
@@ -121,7 +63,12 @@ fn left_attached() -> Stage {
     let stage = Stage::new();
     let mut victim = stage.victim(&["use", "1", SNAPSHOT]);
     let is_end = |call: &Call| call.operation == "DetachVolume";
-    assert!(run_killed(&stage, &mut victim, is_end, When::BeforeEffect));
+    assert!(run_killed(
+        &stage.fake,
+        &mut victim,
+        is_end,
+        When::BeforeEffect
+    ));
     assert_eq!(stage.ours().len(), 1);
     stage
 }

@@ -3,9 +3,10 @@
 use flr_tests::aws_fake::{
     AccessKey, BLOCK_LEN, Blocks, Config, Fake, Instance, REGION, Snapshot, State, Volume,
 };
+pub(crate) use flr_tests::victim::harness::{Running, Said};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -25,32 +26,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Stage {
     pub(crate) fake: Fake,
     folder: TempDir,
-}
-
-/// What a process said.
-#[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Said {
-    pub(crate) fn of(output: &Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self {
-            code: output.status.code(),
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        }
-    }
-
-    /// Fails the test if it has ended otherwise.
-    #[track_caller]
-    pub(crate) fn ended_with(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
-        self
-    }
 }
 
 fn block(seed: u8, index: u64) -> Option<Vec<u8>> {
@@ -191,36 +166,6 @@ impl Stage {
 /// The key of another account.
 pub(crate) fn other_key() -> AccessKey {
     Config::default().keys[1].clone()
-}
-
-/// A process that is ended with the test.
-pub(crate) struct Running(Option<Child>);
-
-impl Running {
-    pub(crate) fn start(command: &mut Command) -> Self {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        Self(Some(command.spawn().expect("a process")))
-    }
-
-    /// Ends its input and waits for it.
-    pub(crate) fn finish(mut self) -> Said {
-        let mut child = self.0.take().expect("it runs");
-        drop(child.stdin.take());
-        Said::of(&child.wait_with_output().expect("its end"))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            // OK to ignore: it has ended.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
 }
 
 /// The region that everything is in.

@@ -1,8 +1,8 @@
 //! What came of all cells: run some at a time, printed as a table.
 
 use crate::kinds::{Form, Kind, Site};
+use flr_tests::victim::harness::for_each;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// What came of a cell.
@@ -37,29 +37,6 @@ pub(crate) fn cells(sites: &[Site], form: Form, kinds: impl Fn(Site) -> Vec<Kind
         kinds.map(move |kind| Cell { site, kind, form })
     };
     sites.iter().flat_map(of_site).collect()
-}
-
-/// Does something for each, so many at a time.
-pub(crate) fn for_each<T: Send, R: Send>(
-    all: Vec<T>,
-    at_once: usize,
-    each: impl Fn(T) -> R + Sync,
-) -> Vec<R> {
-    let todo = Mutex::new(all.into_iter());
-    let done = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..at_once {
-            scope.spawn(|| {
-                loop {
-                    let next = todo.lock().expect("no panic").next();
-                    let Some(next) = next else { break };
-                    let result = each(next);
-                    done.lock().expect("no panic").push(result);
-                }
-            });
-        }
-    });
-    done.into_inner().expect("no panic")
 }
 
 /// Runs all cells, prints what came of them, and fails if anything is wrong.

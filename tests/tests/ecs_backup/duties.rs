@@ -89,8 +89,11 @@ fn what_is_known_not_to_have_been_made_is_not_owed() {
 fn a_category_that_is_refused_leaves_one_duty_for_the_next() {
     let stage = Stage::new();
     let refusal = (403, "InvalidDiskCategory.NotSupported".to_owned());
-    let refused = &mut stage.fake.state().settings.refused;
-    refused.insert("cloud_auto".to_owned(), refusal);
+    {
+        let mut state = stage.fake.state();
+        let refused = &mut state.settings.refused;
+        refused.insert("cloud_auto".to_owned(), refusal);
+    }
     stage.run(&["use", OF_DATA, "yes"], 0);
     assert!(stage.fake.count("CreateDisk") > 1);
     let said = stage.run(&["gc"], 0);

@@ -79,9 +79,17 @@ fn killed_at_any_request_nothing_is_left_that_is_not_owed() {
     let first = calls.iter().find(is_journaled).expect("a call").number;
     let count = calls.len();
     assert!(count - first >= 8, "{first} to {count}");
-    let cells = (first..=count)
-        .flat_map(|nth| [When::BeforeEffect, When::AfterEffect].map(|when| (nth, when)));
-    let todo = Mutex::new(cells);
+    let whens = |nth: usize| -> &[When] {
+        // What only looks has no effect to be killed before.
+        match calls[nth - 1].operation.starts_with("Describe") {
+            true => &[When::AfterEffect],
+            false => &[When::BeforeEffect, When::AfterEffect],
+        }
+    };
+    let cells: Vec<_> = (first..=count)
+        .flat_map(|nth| whens(nth).iter().map(move |when| (nth, *when)))
+        .collect();
+    let todo = Mutex::new(cells.into_iter());
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..6 {
@@ -98,11 +106,11 @@ fn killed_at_any_request_nothing_is_left_that_is_not_owed() {
     let done = done.into_inner().expect("no panic");
     let count = |is: fn(&&Left) -> bool| done.iter().filter(is).count();
     // Otherwise there was nothing to be seen.
-    assert!(count(|left| left.was_killed) >= 16, "{}", done.len());
-    assert!(count(|left| left.has_disk) >= 6, "{}", done.len());
-    assert!(count(|left| left.has_left_lifecycle) >= 6, "{}", done.len());
+    assert!(count(|left| left.was_killed) >= 12, "{}", done.len());
+    assert!(count(|left| left.has_disk) >= 4, "{}", done.len());
+    assert!(count(|left| left.has_left_lifecycle) >= 4, "{}", done.len());
     assert!(
-        count(|left| !left.has_left_lifecycle) >= 2,
+        count(|left| !left.has_left_lifecycle) >= 1,
         "{}",
         done.len()
     );

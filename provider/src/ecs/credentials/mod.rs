@@ -20,7 +20,7 @@ pub(super) use keys::given_out;
 use self::profile::{Profile, Profiles};
 use super::metadata::Metadata;
 use super::wire::Wire;
-use crate::account::ClientSettings;
+use crate::account::{ClientSettings, NO_CREDENTIALS};
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
 use std::fmt;
@@ -33,9 +33,6 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
 /// For all sources together. A program of the user may ask them for a code.
 const ASK_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The code of the fault that there are no credentials.
-pub const NO_CREDENTIALS: &str = "NoCredentials";
 
 /// Credentials, asked for when they are needed, and kept until they end.
 pub(super) struct CredentialSource {

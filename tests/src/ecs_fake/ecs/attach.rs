@@ -1,9 +1,9 @@
 //! Disks attached to instances, and detached.
 
 use super::disks::free_device;
-use super::{done, forbidden, is_ours, need_disk, need_instance};
+use super::{done, forbidden, is_ours, locks, need_disk, need_instance};
 use crate::ecs_fake::context::Context;
-use crate::ecs_fake::model::Attachment;
+use crate::ecs_fake::model::{Attachment, Disk};
 use crate::ecs_fake::params::Params;
 use crate::ecs_fake::state::State;
 use crate::stand_in::clock::ms;
@@ -63,6 +63,23 @@ pub(super) fn attach(context: &Context<'_>, params: &Params<'_>) -> Result<Value
     Ok(done())
 }
 
+/// Whether an instance may have one more disk on its way.
+fn check_others(state: &State, now: i64, instance: &str) -> Result<()> {
+    let is_busy = |disk: &Disk| {
+        let attachment = disk.attachment(now);
+        let is_there = attachment.is_some_and(|to| to.instance_id == instance);
+        is_there && ["Attaching", "Detaching"].contains(&disk.status(now).unwrap_or_default())
+    };
+    match state.settings.one_at_a_time && state.disks.values().any(is_busy) {
+        true => {
+            let message = "The number of disks attaching parallelly exceeds the limit.";
+            let code = "OperationConflict.DisksAttachingParallellyExceed";
+            Err(bad(code, message))
+        }
+        false => Ok(()),
+    }
+}
+
 fn check(state: &State, context: &Context<'_>, id: &str, instance: &str) -> Result<()> {
     let now = context.now;
     let disk = need_disk(state, context, id)?;
@@ -75,7 +92,7 @@ fn check(state: &State, context: &Context<'_>, id: &str, instance: &str) -> Resu
         }
         _ => return Err(incorrect_disk()),
     }
-    if disk.locks.iter().any(|lock| lock == "financial") {
+    if locks(state, disk).iter().any(|lock| lock == "financial") {
         let message = "The specified operation is denied as your disk owing fee.";
         return Err(forbidden("DiskInArrears", message));
     }
@@ -91,6 +108,7 @@ fn check(state: &State, context: &Context<'_>, id: &str, instance: &str) -> Resu
         let message = "The current status of the resource does not support this operation.";
         return Err(bad("IncorrectInstanceStatus", message));
     }
+    check_others(state, now, &instance.id)?;
     if disk.zone != instance.zone {
         let message = "The specified instance and disk are not in the same zone.";
         return Err(forbidden("ResourcesNotInSameZone", message));
@@ -131,6 +149,7 @@ pub(super) fn detach(context: &Context<'_>, params: &Params<'_>) -> Result<Value
         let message = "The instance is locked due to security.";
         return Err(forbidden("InstanceLockedForSecurity", message));
     }
+    check_others(&state, now, &instance.id)?;
     let mut detached = now + ms(state.settings.detach_time);
     if state.settings.detachments_that_hang > 0 {
         state.settings.detachments_that_hang -= 1;

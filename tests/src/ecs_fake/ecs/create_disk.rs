@@ -129,16 +129,15 @@ fn category(state: &State, params: &Params<'_>, gib: u64) -> Result<(String, Opt
         let message = "The specified parameter \"DiskCategory\" is not valid.";
         bad("InvalidDiskCategory.ValueNotSupported", message)
     })?;
-    let mut level = params.get("PerformanceLevel");
+    // Only this category has levels; elsewhere they are not looked at.
+    let level = params.get("PerformanceLevel").unwrap_or("PL1");
+    let level = (category == "cloud_essd").then_some(level);
     let mut full = category.to_owned();
     let mut min = *min;
-    if category == "cloud_essd" {
-        let given = *level.get_or_insert("PL1");
+    if let Some(given) = level {
         let known = LEVELS.iter().find(|(name, _)| *name == given);
         min = known.map(|(_, min)| *min).ok_or_else(malformed_level)?;
         full = format!("{category}/{given}");
-    } else if level.is_some() {
-        return Err(malformed_level());
     }
     let refused = &state.settings.refused;
     let refused = refused.get(&full).or_else(|| refused.get(category));

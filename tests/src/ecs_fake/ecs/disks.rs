@@ -1,6 +1,6 @@
 //! Disks, described.
 
-use super::{dry_run, region};
+use super::{dry_run, locks, region};
 use crate::ecs_fake::context::{Context, time};
 use crate::ecs_fake::model::{Disk, Instance};
 use crate::ecs_fake::params::Params;
@@ -79,7 +79,8 @@ fn write(state: &State, disk: &Disk, at: i64) -> Value {
         })
     });
     let attachments: Vec<_> = attachments.into_iter().collect();
-    let locks = disk.locks.iter().map(|lock| json!({ "LockReason": lock }));
+    let locks = locks(state, disk);
+    let locks = locks.iter().map(|lock| json!({ "LockReason": lock }));
     let size = match settings.numbers_swapped {
         true => json!(disk.gib.to_string()),
         false => json!(disk.gib),

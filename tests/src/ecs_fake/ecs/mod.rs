@@ -148,6 +148,16 @@ fn check_money(state: &State, account: &str) -> Result<()> {
     }
 }
 
+/// Why a disk is locked: for itself, or because its account owes.
+fn locks(state: &State, disk: &Disk) -> Vec<String> {
+    let mut locks = disk.locks.clone();
+    let owes = state.settings.money.get(&disk.owner) == Some(&Money::Arrears);
+    if owes && !locks.iter().any(|lock| lock == "financial") {
+        locks.push("financial".to_owned());
+    }
+    locks
+}
+
 /// Whether a disk was made by flr, as its tags say.
 fn is_ours(state: &State, disk: &Disk) -> bool {
     let prefix = &state.settings.tag_prefix;

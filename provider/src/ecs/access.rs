@@ -1,0 +1,58 @@
+//! What an account may do, found out without doing it.
+
+use super::api::{self, Query};
+use super::client::{Client, Params, Service};
+use crate::fault::{Fault, FaultKind};
+use crate::remote::retry_calls;
+use serde::Deserialize;
+
+/// What a call was tried for, and what it came to.
+pub type Look = (&'static str, Result<String, Fault>);
+
+/// The code of a call that would have succeeded.
+const WOULD_SUCCEED: &str = "DryRunOperation";
+
+#[derive(Debug, Deserialize)]
+struct Nothing {}
+
+/// Tries what commands need: listing snapshots, and, as dry runs, looking at disks; then whether this is
+/// an instance that disks can be attached to. Makes nothing.
+///
+/// There is no dry run of making a disk: whether that is allowed is known once one is made.
+pub async fn check_access(client: &Client) -> Vec<Look> {
+    let query = Query::all().patiently();
+    let listed = api::describe_snapshots(client, &query).await;
+    let count = listed.map(|snapshots| format!("{} snapshots", snapshots.len()));
+    let disks = would_describe(client, "DescribeDisks").await;
+    vec![
+        ("points", count),
+        ("disks", disks),
+        ("temporary disks", on_an_instance(client).await),
+    ]
+}
+
+/// Whether a describing call would be answered.
+async fn would_describe(client: &Client, action: &str) -> Result<String, Fault> {
+    let params: Params = [("RegionId", client.region()), ("DryRun", "true")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    let allowed = || Ok("they can be looked at".to_owned());
+    match retry_calls(|| client.call::<Nothing>(Service::Ecs, action, &params)).await {
+        Err(fault) if fault.is(WOULD_SUCCEED) => allowed(),
+        Ok(Nothing {}) => allowed(),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether disks of this account could be attached here.
+async fn on_an_instance(client: &Client) -> Result<String, Fault> {
+    let here = super::volume::suitable_instance(client).await;
+    match here {
+        Ok(here) => Ok(format!(
+            "they would be made in {} and attached to {}; `flr policy aliyun --clone` prints what has to \
+             be allowed",
+            here.zone, here.id
+        )),
+        Err(error) => Err(Fault::new(FaultKind::Refused, error.to_string())),
+    }
+}
