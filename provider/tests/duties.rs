@@ -174,8 +174,14 @@ fn duties_are_owed_then_due_then_settled() {
     let bench = Bench::new();
     let (session, op) = bench.session("this way");
     let past = UnixTime(1_000_000_000);
-    for (id, due) in [("s-1", Some(in_an_hour())), ("s-2", Some(past)), ("s-3", None)] {
-        block_on(session.owe(op, owed(id, due))).unwrap().expect("a new one");
+    for (id, due) in [
+        ("s-1", Some(in_an_hour())),
+        ("s-2", Some(past)),
+        ("s-3", None),
+    ] {
+        block_on(session.owe(op, owed(id, due)))
+            .unwrap()
+            .expect("a new one");
     }
     let mut all = vec![
         told("s-1", DutyState::Owed),
@@ -205,7 +211,12 @@ fn nobody_else_says_that_a_duty_is_settled() {
     block_on(session.owe(op, owed("s-1", None))).unwrap();
     let (elsewhere, other) = bench.session("another way");
     block_on(elsewhere.owe(other, owed("s-2", None))).unwrap();
-    bench.cloud.gone.lock().unwrap().extend(["s-1".into(), "s-2".into()]);
+    bench
+        .cloud
+        .gone
+        .lock()
+        .unwrap()
+        .extend(["s-1".into(), "s-2".into()]);
     // In another account everything is gone.
     "2".clone_into(&mut bench.cloud.account.lock().unwrap());
     let looked = bench.look(false);
@@ -230,7 +241,9 @@ fn one_resource_has_one_duty_with_the_time_that_was_known_last() {
     let bench = Bench::new();
     let (session, op) = bench.session("this way");
     let (first, later) = (in_an_hour(), in_an_hour().plus(Duration::from_secs(60)));
-    block_on(session.owe(op, owed("s-1", Some(first)))).unwrap().expect("a new one");
+    block_on(session.owe(op, owed("s-1", Some(first))))
+        .unwrap()
+        .expect("a new one");
     let again = block_on(session.owe(op, owed("s-1", None))).unwrap();
     assert_eq!(again, None);
     assert_eq!(bench.duties()[0].due, Some(first));

@@ -102,10 +102,12 @@ pub(super) async fn asked(
 
 /// The same for a listing, which goes on without Cloud Backup: that it could not be asked is told once.
 pub(in crate::ecs) async fn known(client: &Client, subject: &Subject) -> Backups {
-    asked(client, subject, LISTING_PATIENCE).await.unwrap_or_else(|fault| {
-        unanswered(&fault);
-        Backups::default()
-    })
+    asked(client, subject, LISTING_PATIENCE)
+        .await
+        .unwrap_or_else(|fault| {
+            unanswered(&fault);
+            Backups::default()
+        })
 }
 
 /// Says that Cloud Backup could not be asked, the first time.
