@@ -110,5 +110,8 @@ pub(crate) enum PolicyAction {
         /// Also temporary disks, without which nothing can be read.
         #[arg(long)]
         clone: bool,
+        /// Also taking snapshots: flr snapshot.
+        #[arg(long)]
+        snapshot: bool,
     },
 }

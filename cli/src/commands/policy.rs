@@ -36,9 +36,14 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Policy) -> Outcome {
             let policy = aws::policy::document(&wanted);
             ("aws", policy, aws::policy::notes(&wanted))
         }
-        PolicyAction::Aliyun { clone, .. } => {
-            let clone = *clone;
-            let wanted = ecs::policy::Wanted { clone, region };
+        PolicyAction::Aliyun {
+            clone, snapshot, ..
+        } => {
+            let wanted = ecs::policy::Wanted {
+                clone: *clone,
+                snapshot: *snapshot,
+                region,
+            };
             let policy = ecs::policy::document(&wanted);
             ("aliyun", policy, ecs::policy::notes(&wanted))
         }

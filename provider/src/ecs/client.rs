@@ -276,7 +276,16 @@ fn refusal_within(body: &[u8], secrets: &[&str]) -> Result<(), Fault> {
     match head.and_then(|head| head.success) {
         Some(false) => {
             let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-            Err(faults::of_value(200, &value, secrets))
+            let mut fault = faults::of_value(200, &value, secrets);
+            // It has answered, and will say the same again, unless the code says otherwise.
+            if fault
+                .code
+                .as_deref()
+                .is_some_and(|code| !faults::is_known(code))
+            {
+                fault.kind = FaultKind::Refused;
+            }
+            Err(fault)
         }
         _ => Ok(()),
     }
@@ -304,5 +313,12 @@ mod tests {
         let fault = refusal_within(body, &[]).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Denied);
         assert_eq!(fault.message, "not yours (NoPermission)");
+        let kind = |code: &str| {
+            let body = format!(r#"{{"Success":false,"Code":"{code}"}}"#);
+            refusal_within(body.as_bytes(), &[]).unwrap_err().kind
+        };
+        assert_eq!(kind("ServiceNotActivated"), FaultKind::Refused);
+        assert_eq!(kind("InternalError"), FaultKind::Unknown);
+        assert_eq!(kind("Throttling.User"), FaultKind::Throttled);
     }
 }

@@ -208,6 +208,11 @@ const KINDS: &[(FaultKind, &[&str])] = &[
     ),
 ];
 
+/// Whether it is known what a code means.
+pub(super) fn is_known(code: &str) -> bool {
+    kind_of_code(code).is_some()
+}
+
 /// What a code means; nothing if it is not known.
 fn kind_of_code(code: &str) -> Option<FaultKind> {
     if code.starts_with("Throttling") || code.starts_with("FlowControl") {

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 pub struct Wanted {
     /// Temporary disks, without which nothing can be read.
     pub clone: bool,
+    /// Snapshots that are taken when they are asked for.
+    pub snapshot: bool,
     /// In this region only.
     pub region: Option<String>,
 }
@@ -18,9 +20,12 @@ pub struct Wanted {
 #[must_use]
 pub fn document(wanted: &Wanted) -> Value {
     let region = wanted.region.as_deref().unwrap_or("*");
-    let mut statements = vec![inventory(region)];
+    let mut statements = vec![inventory(region), backups()];
     if wanted.clone {
         statements.extend(clone(region));
+    }
+    if wanted.snapshot {
+        statements.extend(snapshot(region));
     }
     json!({"Version": "1", "Statement": statements})
 }
@@ -28,7 +33,7 @@ pub fn document(wanted: &Wanted) -> Value {
 /// What to know before it is put to use.
 #[must_use]
 pub fn notes(wanted: &Wanted) -> Vec<&'static str> {
-    match wanted.clone {
+    let mut notes = match wanted.clone {
         true => vec![
             "the statement with AttachDisk on instances: name the instance on which flr runs in its \
              Resource",
@@ -38,7 +43,16 @@ pub fn notes(wanted: &Wanted) -> Vec<&'static str> {
             "this shows points and reads nothing: snapshots of Alibaba Cloud are read through temporary \
              disks, which --clone allows",
         ],
+    };
+    if wanted.snapshot {
+        notes.extend([
+            "whoever may RunCommand on an instance may do anything in it: name the instances in that \
+             statement's Resource, or leave it out where nothing has to hold still (--app-consistent)",
+            "for --app-consistent the role of the instance needs ecs:DescribeDisks, ecs:DescribeSnapshot*, \
+             ecs:CreateSnapshot* and ecs:TagResources",
+        ]);
     }
+    notes
 }
 
 /// All resources of a kind.
@@ -100,6 +114,25 @@ fn clone(region: &str) -> Vec<Value> {
     ]
 }
 
+/// When points of Cloud Backup end, and whether it manages a snapshot. It knows no resources.
+fn backups() -> Value {
+    allow(&["hbr:DescribeUdmSnapshots"], json!("*"), Value::Null)
+}
+
+fn snapshot(region: &str) -> Vec<Value> {
+    let taken = ["disk", "instance", "snapshot", "snapshotgroup"].map(|kind| all(region, kind));
+    let run = ["instance", "command"].map(|kind| all(region, kind));
+    let look = [
+        "ecs:DescribeInstanceRamRole",
+        "ecs:DescribeInvocationResults",
+    ];
+    vec![
+        allow(&["ecs:CreateSnapshotGroup"], json!(taken), Value::Null),
+        allow(&["ecs:RunCommand"], json!(run), Value::Null),
+        allow(&look, json!("*"), Value::Null),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,19 +153,28 @@ mod tests {
     fn wanted(clone: bool, region: Option<&str>) -> Value {
         document(&Wanted {
             clone,
+            snapshot: false,
             region: region.map(str::to_owned),
+        })
+    }
+
+    fn everything() -> Value {
+        document(&Wanted {
+            clone: true,
+            snapshot: true,
+            region: None,
         })
     }
 
     #[test]
     fn nothing_is_allowed_wholesale() {
-        let document = wanted(true, None);
+        let document = everything();
         assert_eq!(document["Version"], "1");
         for statement in statements(&document) {
             let actions = actions(statement);
             assert!(actions.is_sorted(), "{statement}");
             for action in actions {
-                let name = action.strip_prefix("ecs:").unwrap();
+                let (_, name) = action.split_once(':').unwrap();
                 assert!(!name.contains('*'), "{action}");
                 let reads = name.starts_with("Describe");
                 assert!(reads || statement["Resource"] != "*", "{action}");
@@ -166,7 +208,7 @@ mod tests {
     fn reading_is_all_that_is_allowed_unless_more_is_asked_for() {
         for statement in statements(&wanted(false, Some("cn-hangzhou"))) {
             for action in actions(statement) {
-                assert!(action.starts_with("ecs:Describe"), "{action}");
+                assert!(action.contains(":Describe"), "{action}");
             }
         }
         let text = wanted(true, Some("cn-hangzhou")).to_string();
@@ -178,7 +220,7 @@ mod tests {
 
     #[test]
     fn every_call_of_this_folder_is_allowed() {
-        let document = wanted(true, None);
+        let document = everything();
         let allowed: BTreeSet<_> = statements(&document).iter().flat_map(actions).collect();
         let mut folders = vec![std::path::PathBuf::from(concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -206,8 +248,11 @@ mod tests {
         }
         assert!(calls.len() >= 11, "{calls:?}");
         for call in calls.iter().filter(|call| !FREE.contains(&call.as_str())) {
-            let action = format!("ecs:{call}");
-            assert!(allowed.contains(action.as_str()), "{call}");
+            let actions = ["ecs", "hbr"].map(|service| format!("{service}:{call}"));
+            let is_allowed = actions
+                .iter()
+                .any(|action| allowed.contains(action.as_str()));
+            assert!(is_allowed, "{call}");
         }
     }
 
@@ -222,7 +267,14 @@ mod tests {
             rest.starts_with(|first: char| first.is_ascii_uppercase())
         };
         // What parameters and fields are called begins alike.
-        let is_field = ["CreationTime", "DeleteWithInstance", "TagKey", "TagValue"];
+        let is_field = [
+            "CreationTime",
+            "DeleteWithInstance",
+            "RunBatScript",
+            "RunShellScript",
+            "TagKey",
+            "TagValue",
+        ];
         word.bytes().all(|byte| byte.is_ascii_alphabetic())
             && !is_field.contains(&word)
             && verbs.into_iter().any(named)

@@ -47,7 +47,7 @@ pub const fn meaning(code: i64) -> Meaning {
         3 => sorted(
             FaultKind::Denied,
             "no disk is an ESSD, or the instance's role is not allowed to take snapshots",
-            "`flr policy aliyun` prints what the role has to be allowed; disks of other kinds: \
+            "`flr policy aliyun --snapshot` says what the role has to be allowed; disks of other kinds: \
              --exclude-disk",
         ),
         4 => failed(
@@ -94,7 +94,7 @@ pub const fn meaning(code: i64) -> Meaning {
         13 => sorted(
             FaultKind::Denied,
             "the instance has no such role",
-            "attach a role to the instance, with what `flr policy aliyun` prints for it",
+            "attach a role to the instance, with what `flr policy aliyun --snapshot` says of it",
         ),
         14 => sorted(
             FaultKind::Quota,

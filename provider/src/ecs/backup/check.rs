@@ -13,9 +13,13 @@ use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
 use crate::point::{OpenHow, PointInfo};
 use crate::remote::block_on;
+use std::time::Duration;
 
 /// Ids that one call takes.
 const IDS_MAX: usize = 100;
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What becomes of a snapshot.
 const EFFECT: &str = "Cloud Backup lets go of a snapshot that a disk is made of: it never expires then, \
@@ -33,7 +37,7 @@ impl BeforeClone for CloudBackup {
 }
 
 async fn check(client: &Client, point: &PointInfo, yes: bool) -> Result<Checked> {
-    let managed = match asked(client, &subject(point)).await {
+    let managed = match asked(client, &subject(point), PATIENCE).await {
         Ok(backups) => managed(point, &backups),
         Err(why) => return without_answer(client, point, yes, why).await,
     };

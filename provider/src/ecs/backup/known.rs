@@ -3,9 +3,11 @@
 use super::answer::BackupPoint;
 use super::ask::{self, Subject};
 use crate::ecs::client::Client;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Backup points, and the snapshots that they are kept as.
 #[derive(Clone, Debug, Default)]
@@ -77,20 +79,35 @@ impl Backups {
     }
 }
 
-/// The points of a subject.
+/// How long a listing waits for Cloud Backup, which not everybody can reach, or has.
+const LISTING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The points of a subject, if they are told within a time.
 ///
 /// # Errors
 /// As [`ask::points`].
-pub(super) async fn asked(client: &Client, subject: &Subject) -> Result<Backups, Fault> {
-    Ok(Backups::new(ask::points(client, subject).await?))
+pub(super) async fn asked(
+    client: &Client,
+    subject: &Subject,
+    patience: Duration,
+) -> Result<Backups, Fault> {
+    match timeout(patience, ask::points(client, subject)).await {
+        Ok(points) => Ok(Backups::new(points?)),
+        Err(_) => {
+            let words = format!("Cloud Backup gave no answer within {patience:?}");
+            Err(Fault::new(FaultKind::Unknown, words))
+        }
+    }
 }
 
 /// The same for a listing, which goes on without Cloud Backup: that it could not be asked is told once.
 pub(in crate::ecs) async fn known(client: &Client, subject: &Subject) -> Backups {
-    asked(client, subject).await.unwrap_or_else(|fault| {
-        unanswered(&fault);
-        Backups::default()
-    })
+    asked(client, subject, LISTING_PATIENCE)
+        .await
+        .unwrap_or_else(|fault| {
+            unanswered(&fault);
+            Backups::default()
+        })
 }
 
 /// Says that Cloud Backup could not be asked, the first time.
