@@ -3,6 +3,7 @@
 //! Help, manual pages and completions are all made from these definitions.
 
 use crate::args_config::{Config, Policy, Source};
+use crate::args_restore::Restore;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -199,6 +200,8 @@ pub(crate) enum Command {
     Find(Find),
     /// Copy files and directories out.
     Cp(Cp),
+    /// Restore files and directories with all they have, verified.
+    Restore(Box<Restore>),
     /// Mount a view read-only.
     Mount(Mount),
     /// Take mounts away; returns when the image is free.
@@ -438,7 +441,8 @@ pub(crate) struct Cp {
 }
 
 /// What to do about files that exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum OverwriteMode {
     /// Leave them.
     Never,

@@ -2,9 +2,11 @@
 
 mod args;
 mod args_config;
+mod args_restore;
 mod color;
 mod commands;
 mod configuration;
+mod copying;
 mod ending;
 mod exit;
 mod hash;
@@ -12,6 +14,7 @@ mod log;
 mod node;
 mod open;
 mod output;
+mod patterns;
 mod progress;
 mod remote;
 mod signals;
@@ -126,6 +129,7 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Check(args) => commands::check::run(ctx, args),
         Command::Find(args) => commands::find::run(ctx, args),
         Command::Cp(args) => commands::cp::run(ctx, args),
+        Command::Restore(args) => commands::restore::run(ctx, args),
         Command::Mount(args) => commands::mount::run(ctx, args),
         Command::Umount(args) => commands::mount::umount(ctx, args),
         Command::Session(args) => commands::session::run(ctx, args),

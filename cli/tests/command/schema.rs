@@ -46,6 +46,13 @@ fn fits(pattern: &str, text: &str) -> bool {
     compiled.is_match(text)
 }
 
+/// What of a document does not fit a schema.
+pub(crate) fn misfits(schema: &str, document: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    walk(&schemas()[schema], document, schema, &mut wrong);
+    wrong
+}
+
 fn walk(schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
     let rules = schema.as_object().expect("a schema is an object");
     for (rule, wanted) in rules {
@@ -70,6 +77,11 @@ fn walk(schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
                 }
                 true
             }
+            // What is not documented is refused in any case.
+            "additionalProperties" if wanted == &Value::Bool(false) => true,
+            "minItems" => value.as_array().is_none_or(|items| {
+                items.len() >= usize::try_from(wanted.as_u64().unwrap_or(0)).unwrap_or(0)
+            }),
             "additionalProperties" => {
                 for (key, item) in value.as_object().into_iter().flatten() {
                     walk(wanted, item, &format!("{at}.{key}"), wrong);

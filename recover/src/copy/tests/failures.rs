@@ -3,6 +3,7 @@ use crate::testing::{Part, Parts};
 use flr_fs::{ByteSource, Request, Result, Segment, SegmentKind};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,6 +1,7 @@
 use super::*;
 use flr_fs::ByteSource;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::num::NonZeroUsize;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
