@@ -73,11 +73,12 @@ impl Run<'_> {
     }
 
     fn further_name(&self, task: &Task, place: &Place, buffer: &mut Buffer) -> Result<Outcome> {
-        let verdict = match self.is_linked(task, place) {
-            // To rename one name of a file over another does nothing.
-            true => Verdict::Replace,
-            false => self.judge(task)?,
-        };
+        if let (Some(digest), true) = (place.digest, self.options.resume.is_some())
+            && self.is_linked(task, place)
+        {
+            return Ok(Outcome::Kept(KeepReason::Verified(digest)));
+        }
+        let verdict = self.judge(task)?;
         if let Some(kept) = Self::kept(verdict) {
             return Ok(kept);
         }

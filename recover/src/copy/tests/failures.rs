@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A tmpfs of its own, gone when dropped.
-struct Tmpfs(TempDir);
+pub(super) struct Tmpfs(pub(super) TempDir);
 
 impl Tmpfs {
-    fn new(options: &std::ffi::CStr) -> Self {
+    pub(super) fn new(options: &std::ffi::CStr) -> Self {
         let dir = tempfile::tempdir().unwrap();
         mount(
             "flr-test",
