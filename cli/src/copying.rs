@@ -47,6 +47,8 @@ pub(crate) struct Telling<'a> {
     pub(crate) bar: &'a Bar,
     /// Lines are wanted, if only to be written down.
     pub(crate) lines: bool,
+    /// Hashes of files are wanted also without lines.
+    pub(crate) contents: bool,
     /// Standard output has JSON lines: people are not told what stands in them.
     pub(crate) json: bool,
     pub(crate) quiet: bool,
@@ -193,7 +195,15 @@ impl CopyEvents for Events<'_> {
     }
 
     fn finished(&self, item: &Item, made: &Made) {
+        let whole = made.bytes_unreadable == 0;
+        let content = made
+            .digest
+            .filter(|_| self.telling.contents)
+            .and_then(|digest| self.content(item, digest, whole, false));
         if !self.telling.lines {
+            if content.is_some() {
+                self.push_content("restored", Map::new(), content);
+            }
             return;
         }
         let mut map = self.map(item);
@@ -212,10 +222,6 @@ impl CopyEvents for Events<'_> {
         if let Some(backup) = &made.backup {
             put_bytes(&mut map, "backup", backup);
         }
-        let whole = made.bytes_unreadable == 0;
-        let content = made
-            .digest
-            .and_then(|digest| self.content(item, digest, whole, false));
         self.push_content("restored", map, content);
     }
 
@@ -227,17 +233,22 @@ impl CopyEvents for Events<'_> {
             KeepReason::Differs => ("differs", "is another one and is left as it is"),
             KeepReason::Verified(_) => ("verified", "stands there already and was read"),
         };
+        let digest = match reason {
+            KeepReason::Verified(digest) => Some(digest),
+            _ => None,
+        };
+        let content = digest
+            .filter(|_| self.telling.contents)
+            .and_then(|digest| self.content(item, digest, true, true));
         if self.telling.lines {
             let mut map = self.left_out(item, code, text);
-            let content = match reason {
-                KeepReason::Verified(digest) => {
-                    map.insert("sha256".into(), digest.to_string().into());
-                    map.insert("size".into(), item.size.into());
-                    self.content(item, digest, true, true)
-                }
-                _ => None,
-            };
+            if let Some(digest) = digest {
+                map.insert("sha256".into(), digest.to_string().into());
+                map.insert("size".into(), item.size.into());
+            }
             self.push_content("skipped", map, content);
+        } else if content.is_some() {
+            self.push_content("skipped", Map::new(), content);
         }
         if self.telling.json || self.telling.quiet {
             return;

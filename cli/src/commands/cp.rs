@@ -119,6 +119,7 @@ fn copy(
     let telling = Telling {
         bar,
         lines: ctx.out.json,
+        contents: false,
         json: ctx.out.json,
         quiet: ctx.global.quiet,
         go_on: "make room, then run the same again with --overwrite if-changed to go on where it ended",

@@ -170,6 +170,12 @@ impl Run<'_> {
             None
         };
         drop(file);
+        // First what stands beside it: a file under its name has all that belongs to it.
+        self.streams_beside(task, streams, buffer);
+        if copied.unreadable > 0 && self.options.damage_maps {
+            let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+            self.damage_map(task, &lost, copied.size);
+        }
         let inode = identity.map(|identity| identity.inode);
         let backup = match self.publish(task, &mut entry, inode, verdict)? {
             Published::Done { backup } => backup,
@@ -177,11 +183,6 @@ impl Run<'_> {
                 return Ok((Outcome::Kept(reason), self.identity_kept(task)));
             }
         };
-        self.streams_beside(task, streams, buffer);
-        if copied.unreadable > 0 && self.options.damage_maps {
-            let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
-            self.damage_map(task, &lost, copied.size);
-        }
         let made = Made {
             digest: copied.digest,
             verified,

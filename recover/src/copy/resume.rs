@@ -4,6 +4,7 @@
 //! failure. So the content is hashed, and compared with what was recorded when it was copied; where
 //! nothing was recorded, with the source.
 
+use super::content::check_cancel;
 use super::destination::{Directory, EntryName, Identity};
 use super::options::Overwrite;
 use super::policy::{is_unchanged, modified};
@@ -92,7 +93,14 @@ impl Run<'_> {
             Some(known) => known,
             None => {
                 let source = self.view.open(task.node)?;
-                hash_source(source.as_ref(), self.cancel, buffer)?
+                match hash_source(source.as_ref(), self.cancel, buffer) {
+                    Ok(digest) => digest,
+                    Err(error) => {
+                        check_cancel(self.cancel)?;
+                        tracing::debug!(%error, "what stands there cannot be compared");
+                        return Ok(Earlier::Other);
+                    }
+                }
             }
         };
         Ok(match found == Some(expected) {

@@ -106,6 +106,11 @@ impl DirState {
         self.pending.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether this copy put the inode into it.
+    pub(super) fn has_placed(&self, inode: u64) -> bool {
+        self.placed().contains(&inode)
+    }
+
     fn placed(&self) -> MutexGuard<'_, HashSet<u64>> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -25,9 +25,18 @@ impl Run<'_> {
     pub(super) fn streams_beside(&self, task: &Task, streams: Vec<Vec<u8>>, buffer: &mut Buffer) {
         for stream in streams {
             let suffix = [b":", stream.as_slice()].concat();
-            let name = [task.name.as_bytes(), &suffix].concat();
-            let mut item = beside(task, &name);
+            let whole = [task.name.as_bytes(), &suffix].concat();
+            let Ok(name) = EntryName::new(&whole) else {
+                // A slash: no file can be called so.
+                self.not_beside(task, suffix);
+                continue;
+            };
+            let mut item = beside(task, name.as_bytes());
             item.source = [task.item.source.as_slice(), &suffix].concat();
+            if name.as_bytes() != whole {
+                let shortened = Warning::NameShortened(name.as_bytes().to_vec());
+                self.tally.warning(&item, &shortened);
+            }
             match self.stream_beside(task, &stream, &name, &mut item, buffer) {
                 Ok(done) => self.tally.finished(&item, done),
                 Err(error) => self.tally.failed(&item, &error),
@@ -35,15 +44,20 @@ impl Run<'_> {
         }
     }
 
+    fn not_beside(&self, task: &Task, name: Vec<u8>) {
+        let source = io::Error::other("no attribute and no file can be called so");
+        self.tally
+            .warning(&task.item, &Warning::Xattr { name, source });
+    }
+
     fn stream_beside(
         &self,
         task: &Task,
         stream: &[u8],
-        name: &[u8],
+        name: &EntryName,
         item: &mut Item,
         buffer: &mut Buffer,
     ) -> Result<Done> {
-        let name = EntryName::new(name)?;
         let failed = |error: io::Error| super::run::write_error(&item.destination, error);
         let filesystem = self.view.filesystem(task.node)?;
         let source = filesystem.open(task.node.node, StreamName::Named(stream))?;
@@ -70,7 +84,7 @@ impl Run<'_> {
         }
         .run(buffer)?;
         drop(file);
-        self.take_name(task, &mut entry, &name).map_err(failed)?;
+        self.take_name(task, &mut entry, name).map_err(failed)?;
         let made = Made {
             digest: copied.digest,
             ..Made::default()
@@ -105,7 +119,9 @@ impl Run<'_> {
             Err(error) if error.raw_os_error() == Some(Errno::EXIST.raw_os_error()) => {}
             published => return published,
         }
-        if self.options.overwrite == Overwrite::Never || task.dir.fresh {
+        let standing = task.directory.stat(name)?.map(|stat| stat.st_ino);
+        let ours = standing.is_some_and(|inode| task.dir.has_placed(inode));
+        if self.options.overwrite == Overwrite::Never || task.dir.fresh || ours {
             return Err(Errno::EXIST.into());
         }
         entry.publish(name, Publish::Replace)

@@ -171,6 +171,13 @@ impl Run {
             return Ok(CopyReport::default());
         };
         let mut options = job.options()?;
+        let mut owners = Vec::new();
+        for source in &sources {
+            owners.push(Arc::new(owners::owners(
+                job,
+                &source.opened.target.opened.view,
+            )?));
+        }
         options.expected = expected(job, first)?;
         let alone = others.is_empty() && matches!(first.place(job), Place::Onto);
         let shown = for_terminal(job.to.as_os_str().as_bytes());
@@ -198,10 +205,10 @@ impl Run {
             .map(|it| super::cp::total_of(&it.opened))
             .sum::<Option<u64>>();
         let bar = Bar::new(ctx.global, total.unwrap_or(0), "restoring");
+        let lines = ctx.out.json || results.is_some();
         let mut report = CopyReport::default();
-        for source in &sources {
-            let view = &source.opened.target.opened.view;
-            options.owners = Arc::new(owners::owners(job, view)?);
+        for (source, owners) in sources.iter().zip(owners) {
+            options.owners = owners;
             let mut take = |ctx: &mut Context<'_>, line: Line| {
                 record.add(&line)?;
                 if let Some(results) = results {
@@ -217,7 +224,8 @@ impl Run {
             };
             let telling = Telling {
                 bar: &bar,
-                lines: true,
+                lines,
+                contents: true,
                 json: ctx.out.json,
                 quiet: ctx.global.quiet,
                 go_on: "make room, then run the same again with --resume to go on where it ended",

@@ -79,14 +79,26 @@ for dir, dirs, files in os.walk(top):
 ";
 
 fn as_root(place: &Place, script: &str) -> Said {
-    let said = place.program("unshare").args(["-m", "sh", "-ec", script]).output().unwrap();
+    let said = place
+        .program("unshare")
+        .args(["-m", "sh", "-ec", script])
+        .output()
+        .unwrap();
     Said::of(&said)
 }
 
 #[test]
 fn rsync_finds_nothing_to_change() {
     let needed = [
-        "root", "mount", "losetup", "rsync", "setfacl", "setcap", "setfattr", "python3", "mkfs.ext4",
+        "root",
+        "mount",
+        "losetup",
+        "rsync",
+        "setfacl",
+        "setcap",
+        "setfattr",
+        "python3",
+        "mkfs.ext4",
     ];
     if !require(&needed) {
         return;
@@ -94,22 +106,38 @@ fn rsync_finds_nothing_to_change() {
     let place = Place::new();
     let made = as_root(&place, BUILD);
     assert_eq!(made.code, 0, "{}", made.err);
-    let args = ["restore", "all.img", "--to", "out", "--numeric", "--devices", "--setid"];
+    let args = [
+        "restore",
+        "all.img",
+        "--to",
+        "out",
+        "--numeric",
+        "--devices",
+        "--setid",
+    ];
     let said = place.run(&args);
     assert_eq!(said.code, 0, "{}", said.err);
     assert_eq!(said.err.lines().count(), 1, "no warning: {}", said.err);
     std::fs::write(place.path("holes.py"), HOLES).unwrap();
     let compare = "mount -o ro,loop all.img m
-        rsync -aHAXSn --checksum --delete --itemize-changes m/ out/
+        rsync -aHAXSn --checksum --modify-window=-1 --delete --itemize-changes m/ out/
         python3 holes.py m | sort > holes-there; umount m
         python3 holes.py out | sort > holes-here";
     let said = as_root(&place, compare);
-    assert_eq!((said.out.as_str(), said.err.as_str(), said.code), ("", "", 0));
+    assert_eq!(
+        (said.out.as_str(), said.err.as_str(), said.code),
+        ("", "", 0)
+    );
     let there = place.read("holes-there");
-    assert!(there.lines().count() > 20 && there.contains("'holes/all-hole' []"), "{there}");
+    assert!(
+        there.lines().count() >= 20 && there.contains("'holes/all-hole' []"),
+        "{there}"
+    );
     // Space that is reserved reads as zeros and holds nothing: it is a hole in the copy.
     let reserved = |text: &str| {
-        let lines = text.lines().filter(|line| !line.contains("'holes/reserved'"));
+        let lines = text
+            .lines()
+            .filter(|line| !line.contains("'holes/reserved'"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(reserved(&there), reserved(&place.read("holes-here")));
@@ -130,7 +158,9 @@ fn rsync_finds_nothing_to_change() {
 
 #[test]
 fn without_the_wish_for_them_no_rights_are_lent() {
-    if !require(&["root", "mount", "losetup", "setcap", "getcap", "setfacl", "setfattr"]) {
+    if !require(&[
+        "root", "mount", "losetup", "setcap", "getcap", "setfacl", "setfattr",
+    ]) {
         return;
     }
     let place = Place::new();
@@ -142,7 +172,11 @@ fn without_the_wish_for_them_no_rights_are_lent() {
     }
     let found = place.shell("stat -c %a out/plain/program; getcap out/plain/capable; ls out/links");
     assert!(found.out.starts_with("751\n"), "{}", found.out);
-    assert!(!found.out.contains("cap_net_raw") && !found.out.contains("fifo"), "{}", found.out);
+    assert!(
+        !found.out.contains("cap_net_raw") && !found.out.contains("fifo"),
+        "{}",
+        found.out
+    );
 }
 
 #[test]
@@ -178,7 +212,16 @@ fn owners_go_by_name_by_number_or_by_table() {
         ("user:1:2\nuser:1:3\n", "said otherwise"),
     ] {
         std::fs::write(place.path("table"), table).unwrap();
-        let args = ["restore", "web01.img:/home", "--to", "x", "--owner", "map", "--map", "table"];
+        let args = [
+            "restore",
+            "web01.img:/home",
+            "--to",
+            "x",
+            "--owner",
+            "map",
+            "--map",
+            "table",
+        ];
         let said = place.run(&args);
         assert_eq!(said.code, 2, "{table}: {}", said.err);
         assert!(said.err.contains(why), "{table}: {}", said.err);
@@ -208,7 +251,11 @@ for line in flr('--json', 'ls', '-R', 'ntfs-streams.img').splitlines():
         try: found, kept = os.getxattr(path, 'user.DosStream.' + stream['name']), kept + 1
         except OSError:
             if node['type'] != 'file': continue
-            found, beside = open(path + ':' + stream['name'], 'rb').read(), beside + 1
+            dir, name = os.path.split(path + ':' + stream['name'])
+            if len(os.fsencode(name)) > 255:
+                # Shortened, with a hash of the whole.
+                name, = (it for it in os.listdir(dir) if it.startswith(name[:200]) and '~' in it)
+            found, beside = open(os.path.join(dir, name), 'rb').read(), beside + 1
         assert found == content, (path, stream)
     # A self-relative descriptor begins with its revision (MS-DTYP 2.4.6), where there was room for it.
     try: acl = os.getxattr('out' + node['path'], 'user.ntfs_acl')
@@ -218,9 +265,17 @@ for line in flr('--json', 'ls', '-R', 'ntfs-streams.img').splitlines():
 assert descriptors > 2
 print(kept, beside)
 "#;
-    let said = place.program("python3").args(["-c", script]).output().unwrap();
+    let said = place
+        .program("python3")
+        .args(["-c", script])
+        .output()
+        .unwrap();
     let said = Said::of(&said);
     assert_eq!(said.code, 0, "{}", said.err);
-    let counts: Vec<u32> = said.out.split_whitespace().map(|it| it.parse().unwrap()).collect();
+    let counts: Vec<u32> = said
+        .out
+        .split_whitespace()
+        .map(|it| it.parse().unwrap())
+        .collect();
     assert!(counts[0] > 20 && counts[1] > 0, "{}", said.out);
 }

@@ -16,5 +16,8 @@ fn lines(place: &Place, args: &[&str], code: i32) -> Vec<serde_json::Value> {
 
 /// The lines of one type.
 fn of_type<'a>(lines: &'a [serde_json::Value], kind: &str) -> Vec<&'a serde_json::Value> {
-    lines.iter().filter(|line| line["message_type"] == kind).collect()
+    lines
+        .iter()
+        .filter(|line| line["message_type"] == kind)
+        .collect()
 }

@@ -45,9 +45,14 @@ fn a_manifest_leaves_a_result_and_sums_that_other_programs_check() {
     let result = place.read("results/RESULT.jsonl");
     assert_eq!(result, said.out);
     let told: Vec<_> = result.lines().map(check).collect();
-    let files = of_type(&told, "restored").into_iter().filter(|line| line["type"] == "file");
+    let files = of_type(&told, "restored")
+        .into_iter()
+        .filter(|line| line["type"] == "file");
     let files: Vec<_> = files.collect();
-    assert!(files.len() > 10 && files.iter().all(|line| line["verified"] == true), "{files:?}");
+    assert!(
+        files.len() > 10 && files.iter().all(|line| line["verified"] == true),
+        "{files:?}"
+    );
     // Names in the sums lead to the files from anywhere.
     let sums = place.shell("cd / && sha256sum --strict -c \"$OLDPWD/results/SHA256SUMS\"");
     assert_eq!(sums.code, 0, "{}{}", sums.out, sums.err);
@@ -71,7 +76,11 @@ fn done_again_a_manifest_reads_what_is_there_and_changes_nothing() {
     let listed = place.shell(inodes).out;
     let second = lines(&place, &["-f", "jobs.toml"], 0);
     let summary = second.last().unwrap();
-    assert_eq!((&summary["files"], &summary["verified"]), (&json!(0), &files), "{summary}");
+    assert_eq!(
+        (&summary["files"], &summary["verified"]),
+        (&json!(0), &files),
+        "{summary}"
+    );
     assert_eq!(sums(&place), before);
     assert_eq!(place.shell(inodes).out, listed);
     // One bit of one file, with its time as it was.
@@ -79,7 +88,9 @@ fn done_again_a_manifest_reads_what_is_there_and_changes_nothing() {
         touch -d \"$t\" $f";
     assert_eq!(place.shell(spoil).code, 0);
     let third = lines(&place, &["-f", "jobs.toml"], 0);
-    let restored = of_type(&third, "restored").into_iter().filter(|line| line["type"] == "file");
+    let restored = of_type(&third, "restored")
+        .into_iter()
+        .filter(|line| line["type"] == "file");
     let restored: Vec<_> = restored.map(|line| line["destination"].clone()).collect();
     assert_eq!(restored, ["out/etc/hosts"]);
     assert_eq!(sums(&place), before);
@@ -92,7 +103,10 @@ fn a_job_that_fails_does_not_hold_up_the_others() {
     write(&place, "jobs.toml", &text);
     let told = lines(&place, &["-f", "jobs.toml"], 3);
     let errors = of_type(&told, "error");
-    assert_eq!((errors.len(), &errors[0]["address"]), (1, &json!("job home")));
+    assert_eq!(
+        (errors.len(), &errors[0]["address"]),
+        (1, &json!("job home"))
+    );
     assert_eq!(errors[0]["exit"], 10);
     assert!(place.path("out/etc/hosts").exists());
     let result = place.read("results/RESULT.jsonl");
@@ -137,7 +151,11 @@ fn the_schema_takes_what_the_command_takes() {
         job(json!({"sha256": "123"})),
         job(json!({"verify": true})),
     ];
-    for (document, fits) in good.iter().map(|it| (it, true)).chain(bad.iter().map(|it| (it, false))) {
+    for (document, fits) in good
+        .iter()
+        .map(|it| (it, true))
+        .chain(bad.iter().map(|it| (it, false)))
+    {
         write(&place, "m.json", &document.to_string());
         let said = place.run(&["restore", "-f", "m.json", "-n"]);
         assert_eq!(said.code == 0, fits, "{document}: {}", said.err);
@@ -156,12 +174,28 @@ fn a_plan_makes_nothing_and_names_what_is_in_the_way() {
     let args = ["restore", "web01.img:/etc", "--to", "out", "-n"];
     let said = place.run(&args);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.out.contains("out/etc/hosts: is another one and would stay"), "{}", said.out);
-    assert!(said.out.contains("out/etc/fstab: is in the way"), "{}", said.out);
+    assert!(
+        said.out
+            .contains("out/etc/hosts: is another one and would stay"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out.contains("out/etc/fstab: is in the way"),
+        "{}",
+        said.out
+    );
     assert!(said.out.contains("2 conflicts"), "{}", said.out);
-    let told = lines(&place, &[&args[1..], &["--overwrite", "always"]].concat(), 0);
+    let told = lines(
+        &place,
+        &[&args[1..], &["--overwrite", "always"]].concat(),
+        0,
+    );
     let summary = told.last().unwrap();
-    assert_eq!((&summary["replaced"], &summary["conflicts"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&summary["replaced"], &summary["conflicts"]),
+        (&json!(1), &json!(1))
+    );
     assert!(summary["bytes"].as_u64().unwrap() > 0);
     assert_eq!(place.names("out/etc"), ["fstab", "hosts"]);
     assert!(!place.path("state").exists());
@@ -172,7 +206,16 @@ fn names_from_a_list_and_paths_in_place() {
     let place = Place::new();
     let names = b"/etc/hosts\0/opt/app/current\0";
     std::fs::write(place.path("list"), names).unwrap();
-    let args = ["--from", "web01.img", "--files-from0", "list", "restore", "--to", "out", "--in-place"];
+    let args = [
+        "--from",
+        "web01.img",
+        "--files-from0",
+        "list",
+        "restore",
+        "--to",
+        "out",
+        "--in-place",
+    ];
     let said = place.run(&args);
     assert_eq!(said.code, 0, "{}", said.err);
     let found = place.shell("cd out && find . ! -type d | sort");
@@ -188,9 +231,13 @@ fn names_from_a_list_and_paths_in_place() {
 
 /// The first block of shell of a page, from this mark on.
 fn script(page: &str, mark: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(page);
     let text = std::fs::read_to_string(path).unwrap();
-    let from = text.find(mark).unwrap_or_else(|| panic!("{page}: no {mark}"));
+    let from = text
+        .find(mark)
+        .unwrap_or_else(|| panic!("{page}: no {mark}"));
     let block = text[from..].split("```sh\n").nth(1).expect("a script");
     block.split("```").next().unwrap().to_owned()
 }
@@ -202,7 +249,10 @@ fn the_nightly_drill_of_the_cookbook_works_and_sees_what_is_wrong() {
     }
     let place = Place::new();
     let drill = script("cookbook.md", "# The nightly restore drill")
-        .replace("aws:web-1@yesterday", "web01.img")
+        .replace(
+            "aws:web-1@yesterday",
+            place.path("web01.img").to_str().unwrap(),
+        )
         .replace("/var/lib/drill", place.path("drill").to_str().unwrap());
     write(&place, "drill.sh", &drill);
     let said = place.shell("sh drill.sh");
@@ -212,7 +262,11 @@ fn the_nightly_drill_of_the_cookbook_works_and_sees_what_is_wrong() {
     let said = place.shell("sh drill.sh");
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     // With an image that has not what is asked for it fails aloud.
-    write(&place, "drill.sh", &drill.replace("web01.img", "ext4-nodes.img"));
+    write(
+        &place,
+        "drill.sh",
+        &drill.replace("web01.img", "ext4-nodes.img"),
+    );
     let said = place.shell("sh drill.sh");
     assert_ne!(said.code, 0);
     assert!(said.err.contains("drill: FAILED"), "{}", said.err);
