@@ -47,6 +47,8 @@ pub(crate) struct Telling<'a> {
     pub(crate) bar: &'a Bar,
     /// Lines are wanted, if only to be written down.
     pub(crate) lines: bool,
+    /// Lines are written down, and so are remarks, as lines of the type `status`.
+    pub(crate) written: bool,
     /// Hashes of files are wanted also without lines.
     pub(crate) contents: bool,
     /// Standard output has JSON lines: people are not told what stands in them.
@@ -148,18 +150,23 @@ impl Events<'_> {
     }
 
     fn remark(&self, level: &str, item: &Item, code: &str, text: &str) {
-        if self.telling.quiet {
-            return;
-        }
-        if self.telling.json {
+        let told = !self.telling.quiet;
+        if self.telling.written || (told && self.telling.json) {
             let mut map = self.map(item);
             map.insert("level".into(), level.into());
             map.insert("code".into(), code.into());
             map.insert("message".into(), text.into());
-            return self.say(&json_line("status", &map));
+            if told && self.telling.json {
+                self.say(&json_line("status", &map));
+            }
+            if self.telling.written {
+                self.push("status", map);
+            }
         }
-        let what = self.opened.text_of(&item.source);
-        self.say(&format!("{level}: {what}: {text}"));
+        if told && !self.telling.json {
+            let what = self.opened.text_of(&item.source);
+            self.say(&format!("{level}: {what}: {text}"));
+        }
     }
 
     /// An item that is not in the copy.
@@ -276,8 +283,9 @@ impl CopyEvents for Events<'_> {
         if self.telling.lines {
             self.push("skipped", self.left_out(item, code, text));
         }
-        if !self.telling.json {
-            self.remark("warning", item, code, text);
+        if !self.telling.json && !self.telling.quiet {
+            let what = self.opened.text_of(&item.source);
+            self.say(&format!("warning: {what}: {text}"));
         }
     }
 

@@ -119,6 +119,7 @@ fn copy(
     let telling = Telling {
         bar,
         lines: ctx.out.json,
+        written: false,
         contents: false,
         json: ctx.out.json,
         quiet: ctx.global.quiet,

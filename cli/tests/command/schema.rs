@@ -11,11 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub(crate) fn check(line: &str) -> Value {
     let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let name = value["message_type"].as_str().expect("a message type");
-    let schema = schemas()
-        .get(name)
-        .unwrap_or_else(|| panic!("{name}: no schema: {line}"));
-    let mut wrong = Vec::new();
-    walk(schema, &value, name, &mut wrong);
+    let wrong = misfits(name, &value);
     assert!(wrong.is_empty(), "{wrong:#?} in {line}");
     value
 }
@@ -48,8 +44,11 @@ fn fits(pattern: &str, text: &str) -> bool {
 
 /// What of a document does not fit a schema.
 pub(crate) fn misfits(schema: &str, document: &Value) -> Vec<String> {
+    let rules = schemas()
+        .get(schema)
+        .unwrap_or_else(|| panic!("{schema}: no schema: {document}"));
     let mut wrong = Vec::new();
-    walk(&schemas()[schema], document, schema, &mut wrong);
+    walk(rules, document, schema, &mut wrong);
     wrong
 }
 

@@ -72,8 +72,9 @@ impl Run<'_> {
             return Ok(Earlier::Unknown);
         }
         let known = recorded.digest_of(&task.item.destination, &task.metadata);
-        let ours =
-            known.is_some() && (!self.options.times || modified(&stat) == task.metadata.mtime);
+        // Without times, a file of ours looks like one that somebody has changed since.
+        let same_time = self.options.times && modified(&stat) == task.metadata.mtime;
+        let ours = known.is_some() && same_time;
         let same_size = u64::try_from(stat.st_size) == Ok(task.metadata.size);
         let alike = same_size && (is_unchanged(&stat, &task.metadata) || !self.options.times);
         if !alike {

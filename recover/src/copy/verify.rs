@@ -72,7 +72,7 @@ impl Hasher {
 
     /// Adds zeros. A hole may be long: looks at `cancel`.
     pub(super) fn zeros(&mut self, mut len: u64, cancel: &AtomicBool) -> Result<()> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         while len > 0 {
             check_cancel(cancel)?;
             let some = clamp_usize(len, ZEROS.len());

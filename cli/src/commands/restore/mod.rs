@@ -97,7 +97,7 @@ enum Place {
     /// Its contents into a directory, which stands for itself.
     Onto,
     /// To its own path below a directory.
-    InPlace,
+    OwnPath,
 }
 
 impl Run {
@@ -205,7 +205,8 @@ impl Run {
             .map(|it| super::cp::total_of(&it.opened))
             .sum::<Option<u64>>();
         let bar = Bar::new(ctx.global, total.unwrap_or(0), "restoring");
-        let lines = ctx.out.json || results.is_some();
+        let written = results.is_some();
+        let lines = ctx.out.json || written;
         let mut report = CopyReport::default();
         for (source, owners) in sources.iter().zip(owners) {
             options.owners = owners;
@@ -217,7 +218,8 @@ impl Run {
                         results.sum(content)?;
                     }
                 }
-                match ctx.out.json {
+                // Remarks have been made already, on standard error.
+                match ctx.out.json && line.message_type != "status" {
                     true => ctx.out.message(line.message_type, &line.fields),
                     false => Ok(()),
                 }
@@ -225,6 +227,7 @@ impl Run {
             let telling = Telling {
                 bar: &bar,
                 lines,
+                written,
                 contents: true,
                 json: ctx.out.json,
                 quiet: ctx.global.quiet,
@@ -255,7 +258,7 @@ impl Source {
     fn place(&self, job: &Job) -> Place {
         let resolved = &self.opened.target.resolved;
         if job.in_place {
-            return Place::InPlace;
+            return Place::OwnPath;
         }
         let is_dir = resolved.metadata.kind == FileKind::Directory;
         if is_dir && (self.slash || resolved.path == b"/") {
@@ -283,7 +286,7 @@ fn copy(
     match place {
         Place::Named(name) => copier.copy_as(view, resolved, destination, name),
         Place::Onto => copier.copy_onto(view, resolved, destination),
-        Place::InPlace => copier.copy_in_place(view, resolved, destination),
+        Place::OwnPath => copier.copy_in_place(view, resolved, destination),
     }
 }
 

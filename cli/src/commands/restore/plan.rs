@@ -74,8 +74,8 @@ fn plan_of(
     let (name, below): (Option<OsString>, &[u8]) = match source.place(job) {
         Place::Named(name) => (Some(name), b""),
         Place::Onto => (None, b""),
-        Place::InPlace if resolved.path == b"/" => (None, b""),
-        Place::InPlace => {
+        Place::OwnPath if resolved.path == b"/" => (None, b""),
+        Place::OwnPath => {
             let slash = resolved.path.iter().rposition(|byte| *byte == b'/');
             let above = slash.and_then(|slash| resolved.path.get(..slash));
             (Some(last()), above.unwrap_or_default())

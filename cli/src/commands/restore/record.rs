@@ -5,7 +5,7 @@ use crate::commands::Context;
 use crate::copying::Line;
 use crate::exit::Exit;
 use crate::open::describe;
-use crate::output::{Failure, Outcome};
+use crate::output::{Failure, Outcome, without_number};
 use flr_provider::engine::state_dir;
 use flr_recover::copy::{DestinationDir, Ledger, NothingRecorded, Recorded, Records};
 use flr_recover::shown::for_terminal;
@@ -31,7 +31,15 @@ impl Record {
             }
         };
         let shown = for_terminal(path.as_os_str().as_bytes());
-        let opened = Ledger::open(&path).map_err(|error| describe(&error, &shown))?;
+        let opened = match Ledger::open(&path) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let why = without_number(error.to_string());
+                ctx.out
+                    .note(&format!("nothing is written down for --resume: {why}"));
+                return Ok(Self { ledger: None });
+            }
+        };
         let Some((ledger, records)) = opened else {
             let to = for_terminal(job.to.as_os_str().as_bytes());
             let what = format!("{to}: the same is being restored there by another process");

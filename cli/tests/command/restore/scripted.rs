@@ -63,6 +63,25 @@ fn a_manifest_leaves_a_result_and_sums_that_other_programs_check() {
 }
 
 #[test]
+fn what_was_not_kept_is_in_the_result() {
+    let place = Place::new();
+    let text = "version = 1\n[[job]]\nfrom = 'ext4-nodes.img:/mode-4755'\nto = 'out'\n";
+    write(&place, "jobs.toml", text);
+    // Quiet is quiet; what is written down says it all the same.
+    place.run(&["-q", "restore", "-f", "jobs.toml"]).quiet();
+    let result = place.read("RESULT.jsonl");
+    let told: Vec<_> = result.lines().map(check).collect();
+    let remarks = of_type(&told, "status");
+    assert!(
+        remarks.iter().any(|line| line["code"] == "setid"),
+        "{result}"
+    );
+    let said = place.run(&["--json", "restore", "-f", "jobs.toml"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(!said.out.contains("\"status\""), "{}", said.out);
+}
+
+#[test]
 fn done_again_a_manifest_reads_what_is_there_and_changes_nothing() {
     let place = Place::new();
     write(&place, "jobs.toml", MANIFEST);
