@@ -13,13 +13,14 @@ Examples:
   flr restore web01.img:/home/ --to /tmp/homes --include '*.odt' --exclude /bob/Trash
   flr restore -f nightly.toml --json
 
-Where things go: /srv/app becomes DIR/app, and /srv/app/ or a root directory DIR itself; with --in-place
-everything keeps its path, below DIR.
+Where things go: /srv/app becomes DIR/app, and /srv/app/ or a root directory DIR itself; with
+--in-place everything keeps its path, below DIR.
 
-Exit codes: 0 all is restored and was read back, 1 failed (the destination is full), 2 usage, 3 something is
-missing: not readable, skipped, or in conflict with what is there, 4 no such path, 5 may work later, 6 a copy
-read back is not what was read, 7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 13
-costs, 20/21 done/partial and temporary resources may remain, 130/143 interrupted: --resume goes on";
+Exit codes: 0 all is restored and was read back, 1 failed (the destination is full), 2 usage,
+3 something is missing: not readable, skipped, or in conflict with what is there, 4 no such path,
+5 may work later, 6 a copy read back is not what was read, 7 not supported, 9 damaged, 10 no such
+source, 11 busy, 12 permission, 13 costs, 20/21 done/partial and temporary resources may remain,
+130/143 interrupted: --resume goes on";
 
 /// `restore`.
 #[derive(Debug, Args)]

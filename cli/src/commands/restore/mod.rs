@@ -171,79 +171,27 @@ impl Run {
             return Ok(CopyReport::default());
         };
         let mut options = job.options()?;
-        let mut owners = Vec::new();
-        for source in &sources {
-            owners.push(Arc::new(owners::owners(
-                job,
-                &source.opened.target.opened.view,
-            )?));
-        }
+        let view = |source: &Source| Arc::clone(&source.opened.target.opened.view);
+        let owners: Vec<_> = sources
+            .iter()
+            .map(|source| owners::owners(job, &view(source)).map(Arc::new))
+            .collect::<Result<_, _>>()?;
         options.expected = expected(job, first)?;
         let alone = others.is_empty() && matches!(first.place(job), Place::Onto);
-        let shown = for_terminal(job.to.as_os_str().as_bytes());
-        let opened = match alone {
-            true => DestinationDir::create_all(&job.to, true),
-            // What comes later would find what came before.
-            false => DestinationDir::create_all(&job.to, false)
-                .and_then(|_| DestinationDir::open(&job.to)),
-        };
-        let destination = opened.map_err(|error| {
-            let failure = describe(&error, &shown);
-            match job.to.exists() && !job.to.is_dir() {
-                true => failure.hint("name a directory, or another place"),
-                false => failure,
-            }
-        })?;
+        let destination = destination(job, alone)?;
         let mut record = Record::open(ctx, job, self.resume)?;
         if self.resume {
             options.resume = Some(record.known());
         }
-        let remote = Rc::clone(&ctx.remote);
-        let interrupt = remote.signals()?;
-        let total = sources
-            .iter()
-            .map(|it| super::cp::total_of(&it.opened))
+        let total = (sources.iter())
+            .map(|source| super::cp::total_of(&source.opened))
             .sum::<Option<u64>>();
         let bar = Bar::new(ctx.global, total.unwrap_or(0), "restoring");
-        let written = results.is_some();
-        let lines = ctx.out.json || written;
         let mut report = CopyReport::default();
         for (source, owners) in sources.iter().zip(owners) {
             options.owners = owners;
-            let mut take = |ctx: &mut Context<'_>, line: Line| {
-                record.add(&line)?;
-                if let Some(results) = results {
-                    results.line(line.message_type, &line.fields)?;
-                    if let Some(content) = &line.content {
-                        results.sum(content)?;
-                    }
-                }
-                // Remarks have been made already, on standard error.
-                match ctx.out.json && line.message_type != "status" {
-                    true => ctx.out.message(line.message_type, &line.fields),
-                    false => Ok(()),
-                }
-            };
-            let telling = Telling {
-                bar: &bar,
-                lines,
-                written,
-                contents: true,
-                json: ctx.out.json,
-                quiet: ctx.global.quiet,
-                go_on: "make room, then run the same again with --resume to go on where it ended",
-            };
-            let place = source.place(job);
-            let cancel: &AtomicBool = &interrupt.flag;
-            let (options, destination) = (&options, &destination);
-            report.add(drive(
-                ctx,
-                &source.opened,
-                telling,
-                cancel,
-                &mut take,
-                |events| copy(events, options, cancel, &source.opened, &place, destination),
-            )?);
+            let parts = (&mut record, &mut *results);
+            report.add(one(ctx, job, source, &options, &destination, &bar, parts)?);
             if report.cancelled || report.stopped.is_some() {
                 break;
             }
@@ -252,6 +200,67 @@ impl Run {
         record.close(report.is_complete() && !self.scripted)?;
         Ok(report)
     }
+}
+
+/// The directory that is restored to, made if it is missing. `alone`: it is one directory of the image
+/// itself, and gets the attributes of that if it is made.
+fn destination(job: &Job, alone: bool) -> Result<DestinationDir, Failure> {
+    let opened = match alone {
+        true => DestinationDir::create_all(&job.to, true),
+        // What comes later would find what came before.
+        false => {
+            DestinationDir::create_all(&job.to, false).and_then(|_| DestinationDir::open(&job.to))
+        }
+    };
+    opened.map_err(|error| {
+        let failure = describe(&error, &for_terminal(job.to.as_os_str().as_bytes()));
+        match job.to.exists() && !job.to.is_dir() {
+            true => failure.hint("name a directory, or another place"),
+            false => failure,
+        }
+    })
+}
+
+/// Restores one source; what is told of it is written down, and printed if that is wanted.
+fn one(
+    ctx: &mut Context<'_>,
+    job: &Job,
+    source: &Source,
+    options: &CopyOptions,
+    destination: &DestinationDir,
+    bar: &Bar,
+    (record, results): (&mut Record, &mut Option<Results<'_>>),
+) -> Outcome<CopyReport> {
+    let remote = Rc::clone(&ctx.remote);
+    let cancel: &AtomicBool = &remote.signals()?.flag;
+    let written = results.is_some();
+    let telling = Telling {
+        bar,
+        lines: ctx.out.json || written,
+        written,
+        contents: true,
+        json: ctx.out.json,
+        quiet: ctx.global.quiet,
+        go_on: "make room, then run the same again with --resume to go on where it ended",
+    };
+    let mut take = |ctx: &mut Context<'_>, line: Line| {
+        record.add(&line)?;
+        if let Some(results) = results {
+            results.line(line.message_type, &line.fields)?;
+            if let Some(content) = &line.content {
+                results.sum(content)?;
+            }
+        }
+        // Remarks have been made already, on standard error.
+        match ctx.out.json && line.message_type != "status" {
+            true => ctx.out.message(line.message_type, &line.fields),
+            false => Ok(()),
+        }
+    };
+    let (opened, place) = (&source.opened, source.place(job));
+    drive(ctx, opened, telling, cancel, &mut take, |events| {
+        copy(events, options, cancel, opened, &place, destination)
+    })
 }
 
 impl Source {
