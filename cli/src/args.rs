@@ -5,6 +5,7 @@
 use crate::args_config::{Config, Policy, Source};
 use crate::args_snapshot::Snapshot;
 use crate::args_trees::{Diff, Dump, Versions};
+use crate::args_restore::Restore;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -207,6 +208,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Show the versions of a file over all points in time.
     Versions(Versions),
+    /// Restore files and directories with all they have, verified.
+    Restore(Box<Restore>),
     /// Mount a view read-only.
     Mount(Mount),
     /// Take mounts away; returns when the image is free.
@@ -448,7 +451,8 @@ pub(crate) struct Cp {
 }
 
 /// What to do about files that exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum OverwriteMode {
     /// Leave them.
     Never,

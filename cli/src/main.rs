@@ -4,9 +4,11 @@ mod args;
 mod args_config;
 mod args_snapshot;
 mod args_trees;
+mod args_restore;
 mod color;
 mod commands;
 mod configuration;
+mod copying;
 mod ending;
 mod exit;
 mod hash;
@@ -14,6 +16,7 @@ mod log;
 mod node;
 mod open;
 mod output;
+mod patterns;
 mod progress;
 mod remote;
 mod signals;
@@ -131,6 +134,7 @@ fn run(ctx: &mut Context<'_>, command: &Command) -> Outcome {
         Command::Dump(args) => commands::dump::run(ctx, args),
         Command::Diff(args) => commands::diff::run(ctx, args),
         Command::Versions(args) => commands::versions::run(ctx, args),
+        Command::Restore(args) => commands::restore::run(ctx, args),
         Command::Mount(args) => commands::mount::run(ctx, args),
         Command::Umount(args) => commands::mount::umount(ctx, args),
         Command::Session(args) => commands::session::run(ctx, args),

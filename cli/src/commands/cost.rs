@@ -143,6 +143,25 @@ fn cost_json(address: &Address, estimate: &Estimate) -> Map<String, Value> {
     map
 }
 
+/// What reading so many bytes would take, in a line; `None`: nobody asks for anything.
+pub(crate) fn words(
+    opener: &Opener<'_>,
+    address: &Address,
+    bytes: u64,
+) -> Result<Option<String>, Failure> {
+    let Some((catalog, point)) = opener.catalog_of(address) else {
+        return Ok(None);
+    };
+    let estimate = catalog.cost(point, &opener.how(address)?, bytes);
+    let estimate = estimate.map_err(|error| failure_of(&address.to_string(), &error))?;
+    let requests = (estimate.requests.iter()).map(|(call, count)| format!("{count} {call}"));
+    let requests = requests.collect::<Vec<_>>().join(", ");
+    let dollars = estimate.dollars.map(|dollars| format!(", ${dollars:.6}"));
+    let shown = for_terminal(address.to_string().as_bytes());
+    let dollars = dollars.unwrap_or_default();
+    Ok(Some(format!("{shown}: reading takes {requests}{dollars}")))
+}
+
 /// Whether known content costs more than is allowed; asked before any of it is read.
 pub(crate) fn check(opener: &Opener<'_>, address: &Address, bytes: u64) -> Result<(), Failure> {
     let Some((catalog, point)) = opener.catalog_of(address) else {

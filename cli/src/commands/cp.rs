@@ -2,30 +2,21 @@
 
 use super::{Context, ends_in_slash};
 use crate::args::{Cp, OverwriteMode};
+use crate::copying::{Line, Telling, drive};
 use crate::exit::Exit;
-use crate::node::put_bytes;
 use crate::open::{Opened, Opener, describe, quoted};
-use crate::output::{Failure, Outcome, error_fields, fields, json_line, say, without_number};
+use crate::output::{Failure, Outcome, fields};
 use crate::progress::Bar;
 use crate::signals::Interrupt;
 use flr_fs::FileKind;
-use flr_recover::copy::{
-    Copier, CopyEvents, CopyOptions, CopyReport, DestinationDir, Item, KeepReason, Overwrite,
-    SkipReason, Warning,
-};
+use flr_recover::copy::{Copier, CopyOptions, CopyReport, DestinationDir, Overwrite};
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
-use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{SyncSender, sync_channel};
-
-/// JSON lines that may wait to be printed.
-const LINE_COUNT: usize = 256;
+use std::sync::atomic::AtomicBool;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
@@ -110,56 +101,39 @@ fn to_directory(
     let mut report = CopyReport::default();
     for (opened, slash) in sources {
         let place = place(opened, *slash, dest, single)?;
-        report.add(copy(ctx, opened, &place, &options, &bar, interrupt)?);
+        report.add(copy(ctx, opened, &place, &options, &bar, &interrupt.flag)?);
     }
     bar.finish();
     finish(ctx, &report, interrupt)
 }
 
-/// Copies one source. Several threads tell what happens; what belongs on standard output comes here
-/// through a channel, which makes them wait for a reader that is slow.
 fn copy(
     ctx: &mut Context<'_>,
     opened: &Opened,
     place: &Place,
     options: &CopyOptions,
     bar: &Bar,
-    interrupt: &Interrupt,
-) -> Outcome<CopyReport> {
-    let (json, quiet) = (ctx.out.json, ctx.global.quiet);
-    let (lines, inbox) = sync_channel(LINE_COUNT);
     // Raised by a signal, or when nobody takes the lines any more.
-    let cancel = &interrupt.flag;
-    std::thread::scope(|scope| {
-        let copying = scope.spawn(move || {
-            let events = Events {
-                opened,
-                bar,
-                json,
-                quiet,
-                lines,
-            };
-            let view = &opened.target.opened.view;
-            let resolved = &opened.target.resolved;
-            let copier = Copier::new(options.clone(), &events, cancel);
-            match place {
-                Place::Named(dir, name) => copier.copy_as(view, resolved, dir, name),
-                Place::Contents(dir) => copier.copy_contents(view, resolved, dir),
-            }
-        });
-        let mut stop = None;
-        for (message_type, fields) in inbox {
-            if stop.is_none()
-                && let Err(reason) = ctx.out.message(message_type, &fields)
-            {
-                stop = Some(reason);
-                cancel.store(true, Ordering::Relaxed);
-            }
-        }
-        match (copying.join(), stop) {
-            (_, Some(stop)) => Err(stop),
-            (Ok(report), None) => Ok(report),
-            (Err(panic), None) => std::panic::resume_unwind(panic),
+    cancel: &AtomicBool,
+) -> Outcome<CopyReport> {
+    let telling = Telling {
+        bar,
+        lines: ctx.out.json,
+        written: false,
+        contents: false,
+        json: ctx.out.json,
+        quiet: ctx.global.quiet,
+        go_on: "make room, then run the same again with --overwrite if-changed to go on where it ended",
+    };
+    let mut print =
+        |ctx: &mut Context<'_>, line: Line| ctx.out.message(line.message_type, &line.fields);
+    drive(ctx, opened, telling, cancel, &mut print, |events| {
+        let view = &opened.target.opened.view;
+        let resolved = &opened.target.resolved;
+        let copier = Copier::new(options.clone(), events, cancel);
+        match place {
+            Place::Named(dir, name) => copier.copy_as(view, resolved, dir, name),
+            Place::Contents(dir) => copier.copy_contents(view, resolved, dir),
         }
     })
 }
@@ -171,12 +145,7 @@ fn options(args: &Cp) -> CopyOptions {
         CopyOptions::plain()
     };
     CopyOptions {
-        overwrite: match args.overwrite {
-            OverwriteMode::Never => Overwrite::Never,
-            OverwriteMode::IfChanged => Overwrite::IfChanged,
-            OverwriteMode::IfNewer => Overwrite::IfNewer,
-            OverwriteMode::Always => Overwrite::Always,
-        },
+        overwrite: overwrite(args.overwrite),
         devices: args.devices,
         set_id: args.setid,
         sparse: args.sparse,
@@ -185,8 +154,17 @@ fn options(args: &Cp) -> CopyOptions {
     }
 }
 
+pub(crate) const fn overwrite(mode: OverwriteMode) -> Overwrite {
+    match mode {
+        OverwriteMode::Never => Overwrite::Never,
+        OverwriteMode::IfChanged => Overwrite::IfChanged,
+        OverwriteMode::IfNewer => Overwrite::IfNewer,
+        OverwriteMode::Always => Overwrite::Always,
+    }
+}
+
 /// Bytes to copy, if that is known without a walk.
-fn total_of(opened: &Opened) -> Option<u64> {
+pub(crate) fn total_of(opened: &Opened) -> Option<u64> {
     let metadata = &opened.target.resolved.metadata;
     (metadata.kind == FileKind::File).then_some(metadata.size)
 }
@@ -285,13 +263,7 @@ fn finish(ctx: &mut Context<'_>, report: &CopyReport, interrupt: &Interrupt) -> 
         .saturating_add(report.specials);
     ctx.tally
         .add(made.saturating_add(report.dirs), report.failed);
-    ctx.totals = fields(json!({
-        "files": report.files, "dirs": report.dirs, "links": report.links,
-        "hard_links": report.hard_links, "specials": report.specials, "bytes": report.bytes,
-        "bytes_written": report.bytes_written, "kept": report.kept, "skipped": report.skipped,
-        "warnings": report.warnings, "salvaged": report.salvaged,
-        "bytes_unreadable": report.bytes_unreadable,
-    }));
+    ctx.totals = totals(report);
     if let Some(signal) = interrupt.signal() {
         let n = report.files;
         let text = format!("interrupted: {n} files were copied, no part of another one is left");
@@ -315,189 +287,13 @@ fn finish(ctx: &mut Context<'_>, report: &CopyReport, interrupt: &Interrupt) -> 
     Ok(exit)
 }
 
-/// Tells what happens while it happens.
-struct Events<'a> {
-    opened: &'a Opened,
-    bar: &'a Bar,
-    json: bool,
-    quiet: bool,
-    lines: SyncSender<(&'static str, Map<String, Value>)>,
-}
-
-impl Events<'_> {
-    fn map(&self, item: &Item) -> Map<String, Value> {
-        let mut map = Map::new();
-        map.insert("address".into(), self.opened.text_of(&item.source).into());
-        put_bytes(&mut map, "path", &item.source);
-        let destination = item.destination.as_os_str().as_bytes();
-        put_bytes(&mut map, "destination", destination);
-        map
-    }
-
-    fn push(&self, message_type: &'static str, map: Map<String, Value>) {
-        // Whoever takes them goes on to the last one.
-        let _ = self.lines.send((message_type, map));
-    }
-
-    /// A line for people, or a remark for programs, which stands on standard error as well.
-    fn say(&self, text: &str) {
-        self.bar.above(|| say(text));
-    }
-
-    fn remark(&self, level: &str, item: &Item, code: &str, text: &str) {
-        if self.quiet {
-            return;
-        }
-        if self.json {
-            let mut map = self.map(item);
-            map.insert("level".into(), level.into());
-            map.insert("code".into(), code.into());
-            map.insert("message".into(), text.into());
-            return self.say(&json_line("status", &map));
-        }
-        let what = self.opened.text_of(&item.source);
-        self.say(&format!("{level}: {what}: {text}"));
-    }
-
-    /// An item that is not in the copy.
-    fn left_out(&self, item: &Item, code: &str, text: &str) {
-        let mut map = self.map(item);
-        map.insert("code".into(), code.into());
-        map.insert("message".into(), text.into());
-        self.push("skipped", map);
-    }
-}
-
-impl CopyEvents for Events<'_> {
-    fn advanced(&self, _item: &Item, bytes: u64) {
-        self.bar.add(bytes);
-    }
-
-    fn finished(&self, item: &Item) {
-        if self.json {
-            let mut map = self.map(item);
-            map.insert("type".into(), item.kind.map(FileKind::word).into());
-            map.insert("size".into(), item.size.into());
-            self.push("restored", map);
-        }
-    }
-
-    fn kept(&self, item: &Item, reason: KeepReason) {
-        let (code, text) = match reason {
-            KeepReason::Exists => ("exists", "exists and is left as it is"),
-            KeepReason::Unchanged => ("unchanged", "has the same size and time"),
-            KeepReason::NotOlder => ("not-older", "is as new or newer"),
-        };
-        if self.json {
-            self.left_out(item, code, text);
-        } else if !self.quiet && reason == KeepReason::Exists {
-            let destination = for_terminal(item.destination.as_os_str().as_bytes());
-            self.say(&format!("note: {destination}: {text}"));
-        }
-    }
-
-    fn skipped(&self, item: &Item, reason: SkipReason) {
-        let (code, text) = match reason {
-            SkipReason::Special => ("special", "a device or FIFO, not made without --devices"),
-            SkipReason::Socket => ("socket", "a socket, not made"),
-        };
-        if self.json {
-            self.left_out(item, code, text);
-        } else {
-            self.remark("warning", item, code, text);
-        }
-    }
-
-    fn warning(&self, item: &Item, warning: &Warning) {
-        let (code, text) = match warning {
-            Warning::Owner(error) => (
-                "owner",
-                format!("owners are not kept, which takes root: {error}"),
-            ),
-            Warning::Mode(error) => ("mode", format!("the mode is not kept: {error}")),
-            Warning::Times(error) => ("times", format!("the times are not kept: {error}")),
-            Warning::Xattr { name, source } => (
-                "xattr",
-                format!("{} is not kept: {source}", for_terminal(name)),
-            ),
-            Warning::XattrUnreadable { name, error } => match name {
-                Some(name) => (
-                    "xattr-unreadable",
-                    format!("{}: {error}", for_terminal(name)),
-                ),
-                None => (
-                    "xattr-unreadable",
-                    format!("its extended attributes: {error}"),
-                ),
-            },
-            Warning::SetIdStripped(bits) => (
-                "setid",
-                format!("set-id bits {bits:04o} are not kept without --setid"),
-            ),
-            Warning::CapabilitiesStripped => (
-                "capabilities",
-                "file capabilities are not kept without --setid".to_owned(),
-            ),
-            Warning::NameShortened(name) => (
-                "name",
-                format!("the name is too long here: {}", for_terminal(name)),
-            ),
-            Warning::LinkCopied(error) => (
-                "link",
-                format!("copied once more instead of a hard link: {error}"),
-            ),
-        };
-        self.remark("warning", item, code, &without_number(text));
-    }
-
-    fn unreadable(&self, item: &Item, range: Range<u64>, error: &flr_recover::Error) {
-        let what = self.opened.text_of(&item.source);
-        if self.json {
-            let mut failure = describe(error, &what);
-            failure.code = Some("unreadable".to_owned());
-            let mut map = self.map(item);
-            map.append(&mut error_fields(&what, &failure));
-            map.insert("start".into(), range.start.into());
-            map.insert("end".into(), range.end.into());
-            return self.push("error", map);
-        }
-        self.say(&format!(
-            "flr: {what}: bytes {} to {} are a hole in the copy: {error}",
-            range.start, range.end
-        ));
-    }
-
-    fn failed(&self, item: &Item, error: &flr_recover::Error) {
-        let what = self.opened.text_of(&item.source);
-        let failure = explain(error, &what);
-        if self.json {
-            let mut map = self.map(item);
-            map.append(&mut error_fields(&what, &failure));
-            return self.push("error", map);
-        }
-        self.say(&format!("flr: {}", failure.message));
-        if let Some(hint) = &failure.hint {
-            self.say(&format!("hint: {hint}"));
-        }
-    }
-}
-
-/// Why an item was not copied, and what to try next.
-fn explain(error: &flr_recover::Error, what: &str) -> Failure {
-    let failure = describe(error, what);
-    let flr_recover::Error::Write { path, source } = error else {
-        return failure;
-    };
-    let path = for_terminal(path.as_os_str().as_bytes());
-    match source.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure.hint(
-            "make room, then run the same again with --overwrite if-changed to go on where it ended",
-        ),
-        ErrorKind::PermissionDenied => failure.hint("copy to a directory of your own"),
-        ErrorKind::IsADirectory => {
-            failure.hint("a directory of this name is there: move it away, or copy elsewhere")
-        }
-        ErrorKind::AlreadyExists => failure.hint(format!("ls -l {}", quoted(&path))),
-        _ => failure,
-    }
+/// What the summary says of a copy.
+pub(crate) fn totals(report: &CopyReport) -> Map<String, Value> {
+    fields(json!({
+        "files": report.files, "dirs": report.dirs, "links": report.links,
+        "hard_links": report.hard_links, "specials": report.specials, "bytes": report.bytes,
+        "bytes_written": report.bytes_written, "kept": report.kept, "skipped": report.skipped,
+        "warnings": report.warnings, "salvaged": report.salvaged,
+        "bytes_unreadable": report.bytes_unreadable,
+    }))
 }

@@ -15,6 +15,7 @@ pub(crate) mod ls;
 pub(crate) mod mount;
 pub(crate) mod points;
 pub(crate) mod policy;
+pub(crate) mod restore;
 pub(crate) mod session;
 pub(crate) mod snapshot;
 pub(crate) mod source;
@@ -141,11 +142,17 @@ impl Context<'_> {
         if !self.out.json {
             return Ok(());
         }
-        let mut map = std::mem::take(&mut self.totals);
+        let map = self.summary_fields(exit);
+        self.out.message("summary", &map)
+    }
+
+    /// What stands in it.
+    pub(crate) fn summary_fields(&self, exit: Exit) -> Map<String, Value> {
+        let mut map = self.totals.clone();
         map.insert("items".into(), self.tally.successes().into());
         map.insert("errors".into(), self.tally.failures().into());
         map.insert("exit_code".into(), exit.code().into());
-        self.out.message("summary", &map)
+        map
     }
 }
 

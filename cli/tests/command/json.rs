@@ -96,6 +96,34 @@ const COMMANDS: &[(&[&str], i32)] = &[
     (&["diff", "web01.img:/etc", "web01.img:/usr"], 0),
     (&["diff", "damaged-names.img:/", "damaged-dirloop.img:/"], 3),
     (&["versions", "web01.img:/etc/hosts"], 0),
+    (&["restore", "web01.img:/etc", "--to", "restored"], 0),
+    (
+        &["restore", "web01.img:/etc", "--to", "restored", "--resume"],
+        0,
+    ),
+    (
+        &[
+            "restore",
+            "web01.img:/etc/hosts",
+            "--to",
+            "restored/etc",
+            "-n",
+        ],
+        0,
+    ),
+    (&["restore", "ext4-nodes.img", "--to", "others"], 3),
+    (
+        &[
+            "restore",
+            "--salvage",
+            "damaged-extent.img",
+            "--to",
+            "saved",
+        ],
+        3,
+    ),
+    (&["restore", "web01.img:/nope", "--to", "restored"], 4),
+    (&["restore", "web01.img:/etc"], 2),
     (&["umount", "."], 2),
     (&["mount", "web01.img", "nosuch"], 2),
 ];
@@ -115,6 +143,8 @@ fn every_line_is_as_documented() {
     types.insert("point".to_owned());
     types.insert("session".to_owned());
     types.insert("resource".to_owned());
+    // What is read, not printed.
+    types.insert("manifest".to_owned());
     let documented = schemas().keys().cloned().collect();
     assert_eq!(types, documented);
 }

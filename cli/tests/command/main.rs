@@ -24,6 +24,7 @@ mod place;
 mod policy;
 #[path = "../shared/recorded.rs"]
 mod recorded;
+mod restore;
 mod schema;
 mod session;
 mod source;

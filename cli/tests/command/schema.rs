@@ -11,11 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub(crate) fn check(line: &str) -> Value {
     let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let name = value["message_type"].as_str().expect("a message type");
-    let schema = schemas()
-        .get(name)
-        .unwrap_or_else(|| panic!("{name}: no schema: {line}"));
-    let mut wrong = Vec::new();
-    walk(schema, &value, name, &mut wrong);
+    let wrong = misfits(name, &value);
     assert!(wrong.is_empty(), "{wrong:#?} in {line}");
     value
 }
@@ -46,6 +42,16 @@ fn fits(pattern: &str, text: &str) -> bool {
     compiled.is_match(text)
 }
 
+/// What of a document does not fit a schema.
+pub(crate) fn misfits(schema: &str, document: &Value) -> Vec<String> {
+    let rules = schemas()
+        .get(schema)
+        .unwrap_or_else(|| panic!("{schema}: no schema: {document}"));
+    let mut wrong = Vec::new();
+    walk(rules, document, schema, &mut wrong);
+    wrong
+}
+
 fn walk(schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
     let rules = schema.as_object().expect("a schema is an object");
     for (rule, wanted) in rules {
@@ -70,6 +76,11 @@ fn walk(schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
                 }
                 true
             }
+            // What is not documented is refused in any case.
+            "additionalProperties" if wanted == &Value::Bool(false) => true,
+            "minItems" => value.as_array().is_none_or(|items| {
+                items.len() >= usize::try_from(wanted.as_u64().unwrap_or(0)).unwrap_or(0)
+            }),
             "additionalProperties" => {
                 for (key, item) in value.as_object().into_iter().flatten() {
                     walk(wanted, item, &format!("{at}.{key}"), wrong);

@@ -18,6 +18,7 @@ mod points;
 mod reading;
 #[path = "../shared/recorded.rs"]
 mod recorded;
+mod restores;
 #[path = "../command/schema.rs"]
 mod schema;
 mod secrets;

@@ -18,6 +18,22 @@ use std::io;
 const SET_ID_BITS: u32 = 0o6000;
 const CAPABILITIES: &[u8] = b"security.capability";
 
+/// POSIX ACLs, in the form in which the kernel takes them.
+const ACL_PREFIX: &[u8] = b"system.posix_acl_";
+
+/// What NTFS hands out when it is asked for, and what it is called where there is no NTFS: `user.ntfs_…`.
+const WINDOWS_NAMES: [&str; 6] = [
+    "system.ntfs_acl",
+    "system.ntfs_attrib",
+    "system.ntfs_times",
+    "system.ntfs_reparse_data",
+    "system.ntfs_object_id",
+    "system.ntfs_dos_name",
+];
+
+/// Streams of a node that no attribute held, by their names.
+type Streams = Vec<Vec<u8>>;
+
 /// What attributes are set on.
 enum Target<'a> {
     /// A file or directory open for more than its path.
@@ -27,15 +43,16 @@ enum Target<'a> {
 }
 
 impl Run<'_> {
-    /// Attributes of a file or directory that is open.
+    /// Attributes of a file or directory that is open. Returns the streams of a file that are to be files
+    /// of their own.
     pub(super) fn set_attributes(
         &self,
         item: &Item,
         fd: impl AsFd,
         node: ViewNode,
         metadata: &Metadata,
-    ) {
-        self.set_all(item, &Target::Open(fd.as_fd()), node, metadata);
+    ) -> Streams {
+        self.set_all(item, &Target::Open(fd.as_fd()), node, metadata)
     }
 
     /// Attributes of a link, device or FIFO that has been created just now.
@@ -46,13 +63,25 @@ impl Run<'_> {
         node: ViewNode,
         metadata: &Metadata,
     ) {
-        self.set_all(item, &Target::Entry(entry), node, metadata);
+        let streams = self.set_all(item, &Target::Entry(entry), node, metadata);
+        debug_assert!(streams.is_empty(), "only files have streams beside them");
     }
 
-    fn set_all(&self, item: &Item, target: &Target<'_>, node: ViewNode, metadata: &Metadata) {
+    fn set_all(
+        &self,
+        item: &Item,
+        target: &Target<'_>,
+        node: ViewNode,
+        metadata: &Metadata,
+    ) -> Streams {
         let mut owner_kept = true;
+        let owners = &self.options.owners;
+        let (uid, gid) = (
+            owners.users.map(metadata.uid),
+            owners.groups.map(metadata.gid),
+        );
         if self.options.owner
-            && let Err(error) = target.set_owner(metadata)
+            && let Err(error) = target.set_owner(uid, gid)
         {
             owner_kept = false;
             self.tally.warning(item, &Warning::Owner(error));
@@ -63,17 +92,33 @@ impl Run<'_> {
                 self.tally.warning(item, &Warning::Mode(error));
             }
         }
-        if self.options.xattrs {
-            self.set_xattrs(item, target, node, owner_kept);
+        let mut streams = Streams::new();
+        if self.options.xattrs || self.options.acls {
+            let beside = self.options.windows && metadata.kind == FileKind::File;
+            self.set_xattrs(
+                item,
+                target,
+                node,
+                owner_kept,
+                beside.then_some(&mut streams),
+            );
         }
         if self.options.times
             && let Err(error) = target.set_times(metadata)
         {
             self.tally.warning(item, &Warning::Times(error));
         }
+        streams
     }
 
-    fn set_xattrs(&self, item: &Item, target: &Target<'_>, node: ViewNode, owner_kept: bool) {
+    fn set_xattrs(
+        &self,
+        item: &Item,
+        target: &Target<'_>,
+        node: ViewNode,
+        owner_kept: bool,
+        beside: Option<&mut Streams>,
+    ) {
         let names = match self.view.xattr_names(node) {
             Ok(names) => names,
             Err(error) => {
@@ -82,18 +127,63 @@ impl Run<'_> {
             }
         };
         for name in &names {
+            let is_acl = name.as_bytes().starts_with(ACL_PREFIX);
+            if !(if is_acl {
+                self.options.acls
+            } else {
+                self.options.xattrs
+            }) {
+                continue;
+            }
             if name.as_bytes() == CAPABILITIES && !(self.options.set_id && owner_kept) {
                 self.tally.warning(item, &Warning::CapabilitiesStripped);
                 continue;
             }
             self.set_xattr(item, target, node, name);
         }
-        self.set_streams(item, target, node, &names);
+        if self.options.xattrs {
+            // First what has no other place: there may be little room for attributes.
+            self.set_windows(item, target, node);
+            self.set_streams(item, target, node, &names, beside);
+        }
+    }
+
+    /// What NTFS alone has, under its own name if the destination takes it, and as the user's otherwise.
+    fn set_windows(&self, item: &Item, target: &Target<'_>, node: ViewNode) {
+        let has_streams = |node| self.view.filesystem(node).is_ok_and(|fs| fs.has_streams());
+        if !self.options.windows || !has_streams(node) {
+            return;
+        }
+        for own in WINDOWS_NAMES {
+            let value = match self.view.xattr(node, &XattrName::new(own.as_bytes())) {
+                Ok(Some(value)) => value,
+                Ok(None) => continue,
+                Err(error) => {
+                    let name = Some(own.as_bytes().to_vec());
+                    let unreadable = Warning::XattrUnreadable { name, error };
+                    self.tally.warning(item, &unreadable);
+                    continue;
+                }
+            };
+            let foreign = own.replacen("system.", "user.", 1);
+            let kept = target
+                .set_xattr(own.as_bytes(), &value)
+                .or_else(|_| target.set_xattr(foreign.as_bytes(), &value));
+            if let Err(source) = kept {
+                let name = own.as_bytes().to_vec();
+                self.tally.warning(item, &Warning::Xattr { name, source });
+            }
+        }
     }
 
     fn set_xattr(&self, item: &Item, target: &Target<'_>, node: ViewNode, name: &XattrName) {
         match self.view.xattr(node, name) {
             Ok(Some(value)) => {
+                let is_acl = name.as_bytes().starts_with(ACL_PREFIX);
+                let value = match is_acl {
+                    true => self.options.owners.map_acl(&value),
+                    false => value,
+                };
                 if let Err(source) = target.set_xattr(name.as_bytes(), &value) {
                     let name = name.as_bytes().to_vec();
                     self.tally.warning(item, &Warning::Xattr { name, source });
@@ -110,7 +200,15 @@ impl Run<'_> {
     }
 
     /// Named streams, which Linux has no place for but attributes. `listed` are those of the node.
-    fn set_streams(&self, item: &Item, target: &Target<'_>, node: ViewNode, listed: &[XattrName]) {
+    /// What no attribute holds is put on the list `beside`, if there is one.
+    fn set_streams(
+        &self,
+        item: &Item,
+        target: &Target<'_>,
+        node: ViewNode,
+        listed: &[XattrName],
+        mut beside: Option<&mut Streams>,
+    ) {
         let found = match streams::xattrs(self.view, node, listed) {
             Ok(found) => found,
             Err(error) => {
@@ -126,6 +224,10 @@ impl Run<'_> {
                 Some(name) => self.set_stream(target, node, &name),
             };
             let Err(why) = kept else { continue };
+            if let (Some(beside), Stream::NotKept(_)) = (&mut beside, &why) {
+                beside.push(stream.name);
+                continue;
+            }
             let name = [b":", stream.name.as_slice()].concat();
             let warning = match why {
                 Stream::NotKept(source) => Warning::Xattr { name, source },
@@ -183,10 +285,10 @@ fn permitted_mode(
 }
 
 impl Target<'_> {
-    fn set_owner(&self, metadata: &Metadata) -> io::Result<()> {
+    fn set_owner(&self, uid: u32, gid: u32) -> io::Result<()> {
         // The all-ones id means "leave as it is" to the kernel; as an id it is not valid.
-        let uid = (metadata.uid != u32::MAX).then(|| Uid::from_raw(metadata.uid));
-        let gid = (metadata.gid != u32::MAX).then(|| Gid::from_raw(metadata.gid));
+        let uid = (uid != u32::MAX).then(|| Uid::from_raw(uid));
+        let gid = (gid != u32::MAX).then(|| Gid::from_raw(gid));
         match self {
             Self::Open(fd) => rustix::fs::fchown(fd, uid, gid)?,
             Self::Entry(entry) => {

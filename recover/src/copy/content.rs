@@ -2,6 +2,7 @@
 
 use super::run::write_error;
 use super::stretches::{Buffer, Stretch, Stretches};
+use super::verify::{Digest, Hasher};
 use crate::error::{Error, Result};
 use flr_fs::bytes::len_u64;
 use flr_fs::{ByteSource, Request};
@@ -27,6 +28,8 @@ pub(super) struct ContentCopy<'a> {
     pub(super) sparse: bool,
     /// Ranges that cannot be read become holes, and are told to `unreadable`.
     pub(super) salvage: bool,
+    /// The content is hashed, holes as zeros.
+    pub(super) hash: bool,
     /// Told how many bytes more are done.
     pub(super) advanced: &'a dyn Fn(u64),
     pub(super) unreadable: &'a dyn Fn(Range<u64>, &Error),
@@ -38,6 +41,8 @@ pub(super) struct Copied {
     pub(super) size: u64,
     pub(super) written: u64,
     pub(super) unreadable: u64,
+    /// Of the copy, what could not be read being zeros.
+    pub(super) digest: Option<Digest>,
 }
 
 /// A copy in progress.
@@ -47,6 +52,22 @@ struct Progress {
     end: u64,
     /// Unreadable bytes up to where the copy has got, not yet told, as they may go on.
     pending: Option<(Range<u64>, Error)>,
+    hasher: Option<Hasher>,
+}
+
+impl Progress {
+    fn hash(&mut self, bytes: &[u8]) {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+    }
+
+    fn hash_zeros(&mut self, len: u64, cancel: &AtomicBool) -> Result<()> {
+        match &mut self.hasher {
+            Some(hasher) => hasher.zeros(len, cancel),
+            None => Ok(()),
+        }
+    }
 }
 
 impl ContentCopy<'_> {
@@ -60,11 +81,15 @@ impl ContentCopy<'_> {
             },
             end: 0,
             pending: None,
+            hasher: self.hash.then(Hasher::default),
         };
         for stretch in Stretches::new(self.source, 0..size) {
             check_cancel(self.cancel)?;
             let len = match stretch {
-                Stretch::Zeros(range) => range_len(&range),
+                Stretch::Zeros(range) => {
+                    progress.hash_zeros(range_len(&range), self.cancel)?;
+                    range_len(&range)
+                }
                 Stretch::Data(range) => {
                     let room = buffer.room(&range);
                     match self.source.read_at(range.start, room) {
@@ -85,11 +110,13 @@ impl ContentCopy<'_> {
         if progress.end < size {
             rustix::fs::ftruncate(self.file, size).map_err(|errno| self.failed(errno.into()))?;
         }
+        progress.copied.digest = progress.hasher.map(Hasher::finish);
         Ok(progress.copied)
     }
 
     /// Writes bytes at `offset`.
     fn write(&self, progress: &mut Progress, offset: u64, bytes: &[u8]) -> Result<()> {
+        progress.hash(bytes);
         if !self.sparse {
             return self.write_all(progress, offset, bytes);
         }
@@ -167,6 +194,7 @@ impl ContentCopy<'_> {
         if !self.salvage || is_cancelled(&error) {
             return Err(error.into());
         }
+        progress.hash_zeros(range_len(&range), self.cancel)?;
         let lost = &mut progress.copied.unreadable;
         *lost = lost.saturating_add(range_len(&range));
         match &mut progress.pending {

@@ -23,6 +23,7 @@ const NAME_BYTES_MAX: usize = 255;
 pub struct DestinationDir {
     directory: Directory,
     path: PathBuf,
+    fresh: bool,
 }
 
 impl DestinationDir {
@@ -45,6 +46,7 @@ impl DestinationDir {
         Ok(Self {
             directory,
             path: path.to_path_buf(),
+            fresh: false,
         })
     }
 
@@ -59,10 +61,90 @@ impl DestinationDir {
         }
     }
 
+    /// Opens a directory, creating it and whatever it lies in where that is missing. `closed`: one that
+    /// was created is closed to everybody else, until its real mode is set.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn create_all(path: &Path, closed: bool) -> Result<Self> {
+        let all = Mode::RWXU | Mode::RWXG | Mode::RWXO;
+        let own = if closed { Mode::RWXU } else { all };
+        let failed = |path: &Path, errno: Errno| write_error(path, errno.into());
+        let mut missing = Vec::new();
+        let mut above = path;
+        let fresh = loop {
+            let mode = if missing.is_empty() { own } else { all };
+            match rustix::fs::mkdir(above, mode) {
+                Ok(()) => break missing.is_empty(),
+                Err(Errno::EXIST) => break false,
+                Err(Errno::NOENT) => match above.parent() {
+                    Some(parent) if !parent.as_os_str().is_empty() => {
+                        missing.push(above);
+                        above = parent;
+                    }
+                    _ => return Err(failed(path, Errno::NOENT)),
+                },
+                Err(errno) => return Err(failed(above, errno)),
+            }
+        };
+        let mut fresh = fresh;
+        while let Some(below) = missing.pop() {
+            let mode = if missing.is_empty() { own } else { all };
+            fresh = match rustix::fs::mkdir(below, mode) {
+                Ok(()) => missing.is_empty(),
+                Err(Errno::EXIST) => false,
+                Err(errno) => return Err(failed(below, errno)),
+            };
+        }
+        if !fresh {
+            return Self::open(path);
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(io::Error::from)
+            .and_then(|fd| Directory::new(fd, None))
+            .map_err(|error| write_error(path, error))?;
+        let path = path.to_path_buf();
+        Ok(Self {
+            directory,
+            path,
+            fresh,
+        })
+    }
+
+    /// The directory at a path below this one, reached without following a link. `None`: there is none.
+    #[must_use]
+    pub fn below(&self, path: &[u8]) -> Option<Self> {
+        let names = path.split(|byte| *byte == b'/');
+        let (mut directory, mut shown) = (self.directory.clone(), self.path.clone());
+        for name in names.filter(|name| !name.is_empty()) {
+            let name = EntryName::new(name).ok()?;
+            shown.push(name.as_os_str());
+            directory = directory.open_child(&name).ok()?;
+        }
+        Some(Self {
+            directory,
+            path: shown,
+            fresh: false,
+        })
+    }
+
+    /// Whether it was created by [`Self::create_all`].
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
     /// The path it was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Bytes that can still be written there. `None`: the filesystem does not say.
+    #[must_use]
+    pub fn bytes_free(&self) -> Option<u64> {
+        self.directory.bytes_free()
     }
 
     pub(super) fn directory(&self) -> &Directory {

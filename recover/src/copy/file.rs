@@ -1,20 +1,36 @@
 //! One regular file: under a temporary name until it is whole, then under its own.
 
-use super::content::{ContentCopy, Copied, stored_bytes};
+use super::content::{ContentCopy, Copied, check_cancel, stored_bytes};
 use super::destination::Identity;
 use super::links::{Claim, Place};
-use super::report::{Done, KeepReason, Warning};
-use super::run::{Outcome, Run, Task, Verdict};
+use super::options::Verify;
+use super::report::{Done, KeepReason, Made, Warning};
+use super::run::{Outcome, Published, Run, Task, Verdict};
 use super::stretches::Buffer;
 use super::temp::TempEntry;
-use crate::error::Result;
+use super::verify::{Digest, reads_back};
+use crate::error::{Error, Result};
 use flr_fs::ByteSource;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Smaller files are not worth asking how much space is free: if they do not fit, a write says so.
 const FREE_SPACE_CHECK_BYTES_MIN: u64 = 16 << 20;
+
+/// Unit of [`flr_fs::Metadata::blocks`].
+const BLOCK_BYTES: u64 = 512;
+
+/// A file may be so many times as large as what is stored of it. LZNT1 packs zeros 250 times as tight, and
+/// thin images of disks are a hundred times their content.
+pub const RATIO_MAX: u64 = 1000;
+
+/// Smaller files may unfold as they like.
+const RATIO_CHECK_BYTES_MIN: u64 = 1 << 30;
+
+/// Unreadable ranges of one file that are told apart in its map.
+const LOST_COUNT_MAX: usize = 1 << 16;
 
 impl Run<'_> {
     /// Copies a regular file and reports how it ended.
@@ -36,49 +52,70 @@ impl Run<'_> {
         match self.links.claim(task.node, task.metadata.nlink) {
             Claim::Copy(ticket) => {
                 let (outcome, identity) = self.single_file(task, buffer)?;
-                let same_content = matches!(
-                    outcome,
-                    Outcome::Done(_) | Outcome::Kept(KeepReason::Unchanged)
-                );
-                if same_content && let Some(identity) = identity {
+                let digest = match &outcome {
+                    Outcome::Done(Done::File { made, .. }) => Some(made.digest),
+                    Outcome::Kept(KeepReason::Verified(digest)) => Some(Some(*digest)),
+                    Outcome::Kept(KeepReason::Unchanged) => Some(None),
+                    Outcome::Done(_) | Outcome::Kept(_) => None,
+                };
+                if let (Some(digest), Some(identity)) = (digest, identity) {
                     ticket.done(Place {
                         dir: Arc::clone(&task.dir),
                         name: task.name.clone(),
                         identity,
+                        digest,
                     });
                 }
                 Ok(outcome)
             }
-            Claim::Link(place) => {
-                let verdict = self.judge(task)?;
-                if let Verdict::Keep(reason) = verdict {
-                    return Ok(Outcome::Kept(reason));
-                }
-                match self.link(task, &place, verdict) {
-                    Ok(outcome) => {
-                        self.tally.events().advanced(&task.item, task.metadata.size);
-                        Ok(outcome)
-                    }
-                    Err(error) => {
-                        // Another filesystem, too many links, the first name gone: a copy is right
-                        // too. If the destination is at fault, the copy fails by itself.
-                        let warning = Warning::LinkCopied(error);
-                        self.tally.warning(&task.item, &warning);
-                        self.single_file(task, buffer).map(|(outcome, _)| outcome)
-                    }
-                }
+            Claim::Link(place) => self.further_name(task, &place, buffer),
+        }
+    }
+
+    fn further_name(&self, task: &Task, place: &Place, buffer: &mut Buffer) -> Result<Outcome> {
+        if let (Some(digest), true) = (place.digest, self.options.resume.is_some())
+            && self.is_linked(task, place)
+        {
+            return Ok(Outcome::Kept(KeepReason::Verified(digest)));
+        }
+        let verdict = self.judge(task)?;
+        if let Some(kept) = Self::kept(verdict) {
+            return Ok(kept);
+        }
+        match self.link(task, place, verdict) {
+            Ok(outcome) => {
+                self.tally.events().advanced(&task.item, task.metadata.size);
+                Ok(outcome)
+            }
+            Err(error) => {
+                // Another filesystem, too many links, the first name gone: a copy is right
+                // too. If the destination is at fault, the copy fails by itself.
+                let warning = Warning::LinkCopied(error);
+                self.tally.warning(&task.item, &warning);
+                self.single_file(task, buffer).map(|(outcome, _)| outcome)
             }
         }
     }
 
+    fn is_linked(&self, task: &Task, place: &Place) -> bool {
+        let standing = task.directory.stat(&task.name);
+        standing.is_ok_and(|stat| stat.is_some_and(|stat| Identity::of(&stat) == place.identity))
+    }
+
     fn link(&self, task: &Task, place: &Place, verdict: Verdict) -> io::Result<Outcome> {
-        let done = Outcome::Done(Done::HardLink {
-            bytes: task.metadata.size,
-        });
-        let standing = task.directory.stat(&task.name)?;
-        if standing.is_some_and(|stat| Identity::of(&stat) == place.identity) {
-            // Linked already: to rename one name of a file over another does nothing.
-            return Ok(done);
+        let done = |backup| {
+            Outcome::Done(Done::HardLink {
+                bytes: task.metadata.size,
+                made: Made {
+                    digest: place.digest,
+                    hard_link: true,
+                    backup,
+                    ..Made::default()
+                },
+            })
+        };
+        if self.is_linked(task, place) {
+            return Ok(done(None));
         }
         let reopened;
         let from = if Arc::ptr_eq(&place.dir, &task.dir) {
@@ -95,8 +132,8 @@ impl Run<'_> {
         }
         let inode = Some(place.identity.inode);
         match self.publish(task, &mut entry, inode, verdict) {
-            Ok(None) => Ok(done),
-            Ok(Some(reason)) => Ok(Outcome::Kept(reason)),
+            Ok(Published::Done { backup }) => Ok(done(backup)),
+            Ok(Published::Kept(reason)) => Ok(Outcome::Kept(reason)),
             Err(error) => Err(io::Error::other(error.to_string())),
         }
     }
@@ -104,19 +141,28 @@ impl Run<'_> {
     /// Copies the file, unless what stands in its place is to be kept. Tells also which inode has
     /// the name now, if hard links are kept.
     fn single_file(&self, task: &Task, buffer: &mut Buffer) -> Result<(Outcome, Option<Identity>)> {
-        let verdict = self.judge(task)?;
-        if let Verdict::Keep(reason) = verdict {
-            return Ok((Outcome::Kept(reason), self.identity_kept(task)));
+        let verdict = match self.verdict_of_earlier(task, buffer)? {
+            Some(verdict) => verdict,
+            None => self.judge(task)?,
+        };
+        if let Verdict::Keep(KeepReason::Verified(found)) = verdict {
+            self.check_expected(task, Some(found))?;
+        }
+        if let Some(kept) = Self::kept(verdict) {
+            return Ok((kept, self.identity_kept(task)));
         }
         let source = self.view.open(task.node)?;
         self.check_space(task, source.as_ref())?;
         let (mut entry, file) =
             TempEntry::file(&task.directory, self.names).map_err(|error| task.failed(error))?;
-        let copied = self.copy_content(task, source.as_ref(), &file, buffer)?;
+        let lost = Mutex::new(Vec::new());
+        let copied = self.copy_content(task, source.as_ref(), &file, &lost, buffer)?;
         if task.directory.must_sync() {
             rustix::fs::fdatasync(&file).map_err(|errno| task.failed(errno))?;
         }
-        self.set_attributes(&task.item, &file, task.node, &task.metadata);
+        self.check_expected(task, copied.digest)?;
+        let verified = self.verify(task, &file, &copied, buffer)?;
+        let streams = self.set_attributes(&task.item, &file, task.node, &task.metadata);
         let identity = if self.options.hard_links || !task.dir.fresh {
             let stat = rustix::fs::fstat(&file).map_err(|errno| task.failed(errno))?;
             Some(Identity::of(&stat))
@@ -124,18 +170,27 @@ impl Run<'_> {
             None
         };
         drop(file);
+        // First what stands beside it: a file under its name has all that belongs to it.
+        self.streams_beside(task, streams, buffer);
+        if copied.unreadable > 0 && self.options.damage_maps {
+            let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+            self.damage_map(task, &lost, copied.size);
+        }
         let inode = identity.map(|identity| identity.inode);
-        if let Some(reason) = self.publish(task, &mut entry, inode, verdict)? {
-            return Ok((Outcome::Kept(reason), self.identity_kept(task)));
-        }
-        if copied.unreadable > 0 {
-            self.tally.salvaged(copied.unreadable);
-        }
-        let done = Done::File {
-            bytes: copied.size,
-            written: copied.written,
+        let backup = match self.publish(task, &mut entry, inode, verdict)? {
+            Published::Done { backup } => backup,
+            Published::Kept(reason) => {
+                return Ok((Outcome::Kept(reason), self.identity_kept(task)));
+            }
         };
-        Ok((Outcome::Done(done), identity))
+        let made = Made {
+            digest: copied.digest,
+            verified,
+            bytes_unreadable: copied.unreadable,
+            backup,
+            ..Made::default()
+        };
+        Ok((Outcome::Done(Done::File { copied, made }), identity))
     }
 
     fn identity_kept(&self, task: &Task) -> Option<Identity> {
@@ -151,6 +206,7 @@ impl Run<'_> {
         task: &Task,
         source: &dyn ByteSource,
         file: &File,
+        lost: &Mutex<Vec<Range<u64>>>,
         buffer: &mut Buffer,
     ) -> Result<Copied> {
         ContentCopy {
@@ -160,28 +216,91 @@ impl Run<'_> {
             cancel: self.cancel,
             sparse: self.options.sparse,
             salvage: self.options.salvage,
+            hash: self.options.hash,
             advanced: &|bytes| self.tally.events().advanced(&task.item, bytes),
             unreadable: &|range, error| {
+                push_lost(lost, &range);
                 self.tally.events().unreadable(&task.item, range, error);
             },
         }
         .run(buffer)
     }
 
+    /// Compares with the hash that was asked for, if one was.
+    fn check_expected(&self, task: &Task, found: Option<Digest>) -> Result<()> {
+        match (self.options.expected, found) {
+            (Some(expected), Some(found)) if expected != found => {
+                let source = crate::shown::for_terminal(&task.item.source);
+                let what = format!("{source}: SHA-256 is {found}, expected {expected}");
+                Err(Error::Verify(what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the copy again, if that is wanted. `true`: it is what was read from the source.
+    fn verify(
+        &self,
+        task: &Task,
+        file: &File,
+        copied: &Copied,
+        buffer: &mut Buffer,
+    ) -> Result<bool> {
+        let how = self.options.verify;
+        let Some(digest) = copied.digest.filter(|_| how != Verify::No) else {
+            return Ok(false);
+        };
+        let same = reads_back(file, copied.size, digest, how, self.cancel, buffer)
+            .map_err(|error| task.failed(error))?;
+        check_cancel(self.cancel)?;
+        if same {
+            return Ok(true);
+        }
+        let destination = task.item.destination.display();
+        let what = format!("{destination}: what was written reads back as something else");
+        Err(Error::Verify(what))
+    }
+
     /// Refuses a file that cannot fit before hours are spent on reading it: a few bytes of an image
-    /// can unfold to terabytes. Holes take no room and do not count.
+    /// can unfold to terabytes. Holes take no room and count only if bombs are refused.
     fn check_space(&self, task: &Task, source: &dyn ByteSource) -> Result<()> {
         let size = source.size();
         if self.options.sparse || size < FREE_SPACE_CHECK_BYTES_MIN {
             return Ok(());
         }
-        let Some(free) = task.directory.bytes_free() else {
+        let refused =
+            |what: String| Err(task.failed(io::Error::new(io::ErrorKind::StorageFull, what)));
+        let free = task.directory.bytes_free();
+        if self.options.refuse_bombs {
+            let stored = task.metadata.blocks.saturating_mul(BLOCK_BYTES);
+            if free.is_some_and(|free| size > free) {
+                let free = free.unwrap_or(0);
+                return refused(format!(
+                    "needs {size} bytes with its holes, {free} are free"
+                ));
+            }
+            if size >= RATIO_CHECK_BYTES_MIN && size.checked_div(stored.max(1)) > Some(RATIO_MAX) {
+                return refused(format!("{stored} bytes unfold to {size}"));
+            }
+        }
+        let Some(free) = free else {
             return Ok(());
         };
         if size <= free || stored_bytes(source, free) <= free {
             return Ok(());
         }
-        let what = format!("needs {size} bytes, {free} are free");
-        Err(task.failed(io::Error::new(io::ErrorKind::StorageFull, what)))
+        refused(format!("needs {size} bytes, {free} are free"))
     }
+}
+
+/// Adds a range, merging it into the last one once there are too many to keep.
+fn push_lost(lost: &Mutex<Vec<Range<u64>>>, range: &Range<u64>) {
+    let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+    if lost.len() >= LOST_COUNT_MAX
+        && let Some(last) = lost.last_mut()
+    {
+        last.end = range.end;
+        return;
+    }
+    lost.push(range.clone());
 }

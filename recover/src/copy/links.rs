@@ -5,6 +5,7 @@
 
 use super::destination::{EntryName, Identity};
 use super::run::DirState;
+use super::verify::Digest;
 use crate::view::ViewNode;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ pub(super) struct Place {
     pub(super) dir: Arc<DirState>,
     pub(super) name: EntryName,
     pub(super) identity: Identity,
+    pub(super) digest: Option<Digest>,
 }
 
 /// The table.

@@ -10,24 +10,44 @@
 //! What cannot be read is an error and leaves nothing behind, never zeros. What is kept of a file
 //! and what is not is written in `docs/copying.md`.
 
+mod atomic;
 mod attributes;
 mod content;
 mod destination;
 mod file;
+mod filter;
+mod ledger;
 mod links;
 mod nodes;
+mod options;
+mod owners;
+mod place;
+mod plan;
+mod policy;
 mod queue;
 mod report;
+mod resume;
 mod run;
+mod sidecar;
 pub(crate) mod stretches;
 mod temp;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod verify;
 
+pub use atomic::AtomicFile;
 pub use content::copy_to_writer;
 pub use destination::DestinationDir;
-pub use report::{CopyEvents, CopyReport, Item, KeepReason, Silent, SkipReason, Warning};
+pub use file::RATIO_MAX;
+pub use filter::{Filter, Filtered};
+pub use ledger::{Ledger, Records};
+pub use options::{CopyOptions, Overwrite, Verify};
+pub use owners::{IdNames, IdRules, Owners};
+pub use plan::{Plan, Planned};
+pub use report::{CopyEvents, CopyReport, Item, KeepReason, Made, Silent, SkipReason, Warning};
+pub use resume::{NothingRecorded, Recorded};
+pub use verify::Digest;
 
 use crate::view::{Resolved, View};
 use flr_fs::FileKind;
@@ -38,7 +58,6 @@ use run::{Run, Task};
 use std::any::Any;
 use std::ffi::OsStr;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicBool;
@@ -49,79 +68,6 @@ use tree::{Found, TreeCopy};
 
 /// Files waiting for a worker. Each holds a directory open.
 const QUEUE_LEN: usize = 64;
-
-/// What to do where the destination has an entry of the same name already.
-///
-/// A directory is never replaced by something else, nor something else by a directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overwrite {
-    /// Leave it.
-    Never,
-    /// Replace it if its size or its time differs.
-    IfChanged,
-    /// Replace it if the source is newer.
-    IfNewer,
-    /// Replace it.
-    Always,
-}
-
-/// What is copied, and how.
-#[derive(Clone, Debug)]
-pub struct CopyOptions {
-    /// What to do about entries that exist.
-    pub overwrite: Overwrite,
-    /// Keep access and modification times.
-    pub times: bool,
-    /// Keep owner and group, where permitted.
-    pub owner: bool,
-    /// Keep extended attributes, POSIX ACLs among them, where permitted.
-    pub xattrs: bool,
-    /// Make further names of a file hard links, as they were.
-    pub hard_links: bool,
-    /// Create device nodes and FIFOs.
-    pub devices: bool,
-    /// Keep set-user-ID and set-group-ID bits and capabilities of files, where the owner is kept or
-    /// is not to be kept.
-    pub set_id: bool,
-    /// Turn stored zeros into holes too. Holes of the source stay holes in any case.
-    pub sparse: bool,
-    /// Keep files of which a part cannot be read, with that part as a hole, and say so.
-    pub salvage: bool,
-    /// Files copied at a time.
-    pub threads: NonZeroUsize,
-}
-
-impl CopyOptions {
-    /// Content, permission bits and times.
-    #[must_use]
-    pub fn plain() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-        Self {
-            overwrite: Overwrite::Always,
-            times: true,
-            owner: false,
-            xattrs: false,
-            hard_links: false,
-            devices: false,
-            set_id: false,
-            sparse: false,
-            salvage: false,
-            threads: NonZeroUsize::new(cores.clamp(2, 4)).unwrap_or(NonZeroUsize::MIN),
-        }
-    }
-
-    /// Also owner, extended attributes, ACLs and hard links. Not devices and set-id bits, which must
-    /// be asked for by name.
-    #[must_use]
-    pub fn archive() -> Self {
-        Self {
-            owner: true,
-            xattrs: true,
-            hard_links: true,
-            ..Self::plain()
-        }
-    }
-}
 
 /// Copies nodes of views into directories of the host.
 pub struct Copier<'a> {
@@ -185,10 +131,67 @@ impl<'a> Copier<'a> {
         })
     }
 
+    /// Copies the directory `source` as `destination` itself: its entries into it, and, if `destination`
+    /// was created for that ([`DestinationDir::create_all`]), its attributes as well.
+    ///
+    /// Everything that goes wrong is told to the events and counted in the report.
+    #[must_use]
+    pub fn copy_onto(
+        &self,
+        view: &View,
+        source: &Resolved,
+        destination: &DestinationDir,
+    ) -> CopyReport {
+        let own = found(source);
+        let own = destination.is_fresh().then_some(&own);
+        self.run_as(view, destination, own, true, |tree| {
+            tree.copy_entries(&source.path, source.node);
+        })
+    }
+
+    /// Copies `source` to the path below `destination` that it has in the view. Directories that lead there
+    /// are made where they are missing, with their attributes; those that exist keep theirs.
+    ///
+    /// Everything that goes wrong is told to the events and counted in the report.
+    #[must_use]
+    pub fn copy_in_place(
+        &self,
+        view: &View,
+        source: &Resolved,
+        destination: &DestinationDir,
+    ) -> CopyReport {
+        let Some(name) = name_of(source) else {
+            return self.copy_onto(view, source, destination);
+        };
+        self.run(
+            view,
+            destination,
+            true,
+            |tree| match place::directories_above(view, source) {
+                Ok(above) => {
+                    tree.wait_in(above);
+                    tree.copy_node(found(source), name.as_bytes());
+                }
+                Err(error) => tree.fail(source, &error),
+            },
+        )
+    }
+
     fn run(
         &self,
         view: &View,
         destination: &DestinationDir,
+        is_dir: bool,
+        walk: impl FnOnce(&mut TreeCopy<'_, '_>),
+    ) -> CopyReport {
+        self.run_as(view, destination, None, is_dir, walk)
+    }
+
+    fn run_as(
+        &self,
+        view: &View,
+        destination: &DestinationDir,
+        own: Option<&Found>,
         is_dir: bool,
         walk: impl FnOnce(&mut TreeCopy<'_, '_>),
     ) -> CopyReport {
@@ -202,10 +205,10 @@ impl<'a> Copier<'a> {
             root: destination,
         };
         if is_dir {
-            walk_with_workers(&run, walk);
+            walk_with_workers(&run, own, walk);
         } else {
             let copy = |task: Task| run.copy_file(&task, &mut Buffer::default());
-            walk(&mut TreeCopy::new(&run, &copy));
+            walk(&mut TreeCopy::new(&run, &copy, own));
         }
         run.tally.into_report()
     }
@@ -226,7 +229,7 @@ fn found(source: &Resolved) -> Found {
     }
 }
 
-fn walk_with_workers(run: &Run<'_>, walk: impl FnOnce(&mut TreeCopy<'_, '_>)) {
+fn walk_with_workers(run: &Run<'_>, own: Option<&Found>, walk: impl FnOnce(&mut TreeCopy<'_, '_>)) {
     let queue = Queue::new(QUEUE_LEN);
     let panic = Mutex::new(None);
     std::thread::scope(|scope| {
@@ -234,7 +237,7 @@ fn walk_with_workers(run: &Run<'_>, walk: impl FnOnce(&mut TreeCopy<'_, '_>)) {
             scope.spawn(|| work(run, &queue, &panic));
         }
         let _close = CloseOnDrop(&queue);
-        walk(&mut TreeCopy::new(run, &|task| queue.push(task)));
+        walk(&mut TreeCopy::new(run, &|task| queue.push(task), own));
     });
     if let Some(payload) = panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
         resume_unwind(payload);

@@ -1,7 +1,7 @@
 //! Symbolic links, devices and FIFOs: recreated, never followed and never opened.
 
 use super::report::{Done, SkipReason};
-use super::run::{Outcome, Run, Task, Verdict};
+use super::run::{Outcome, Published, Run, Task, Verdict};
 use super::temp::TempEntry;
 use crate::error::Result;
 use flr_fs::FileKind;
@@ -61,13 +61,13 @@ impl Run<'_> {
         task: &Task,
         entry: &mut TempEntry<'_>,
         verdict: Verdict,
-        done: Done,
+        done: fn(Option<Vec<u8>>) -> Done,
     ) -> Result<Outcome> {
         self.set_entry_attributes(&task.item, entry, task.node, &task.metadata);
         let inode = self.inode_of(task, entry)?;
         Ok(match self.publish(task, entry, inode, verdict)? {
-            Some(reason) => Outcome::Kept(reason),
-            None => Outcome::Done(done),
+            Published::Kept(reason) => Outcome::Kept(reason),
+            Published::Done { backup } => Outcome::Done(done(backup)),
         })
     }
 }

@@ -3,8 +3,10 @@
 //! Nothing is left out in silence: every item ends as finished, kept, skipped or failed, and every
 //! attribute that was not kept is a warning. Events come from several threads at once.
 
+use super::content::Copied;
+use super::verify::Digest;
 use crate::error::Error;
-use flr_fs::{FileKind, Request};
+use flr_fs::{FileKind, Request, Timestamp};
 use rustix::io::Errno;
 use std::io;
 use std::ops::Range;
@@ -24,6 +26,8 @@ pub struct Item {
     pub kind: Option<FileKind>,
     /// Its size in bytes.
     pub size: u64,
+    /// When its content was changed last; of what could be read.
+    pub modified: Option<Timestamp>,
 }
 
 /// Receives what happens. Every method does nothing by default and may be called from any thread.
@@ -39,7 +43,7 @@ pub trait CopyEvents: Sync {
     /// to its size.
     fn advanced(&self, _item: &Item, _bytes: u64) {}
     /// The item stands under its final name.
-    fn finished(&self, _item: &Item) {}
+    fn finished(&self, _item: &Item, _made: &Made) {}
     /// What stood in the destination was left as it is, as asked for.
     fn kept(&self, _item: &Item, _reason: KeepReason) {}
     /// The item was not created.
@@ -53,6 +57,21 @@ pub trait CopyEvents: Sync {
     fn failed(&self, _item: &Item, _error: &Error) {}
 }
 
+/// What is known of an item that has been made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// The hash of its content, if content is hashed: for files, with all their names.
+    pub digest: Option<Digest>,
+    /// The content was read again, and was the same.
+    pub verified: bool,
+    /// It is a further name of a file made before.
+    pub hard_link: bool,
+    /// Bytes that could not be read and are holes. The hash is that of the copy with its holes.
+    pub bytes_unreadable: u64,
+    /// What had its name before is called so now.
+    pub backup: Option<Vec<u8>>,
+}
+
 /// Tells nobody.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
@@ -64,8 +83,12 @@ impl CopyEvents for Silent {}
 pub enum KeepReason {
     /// It exists, and nothing is to be overwritten.
     Exists,
-    /// It has the same size and time.
+    /// It has the same size and time, or is a link that leads to the same.
     Unchanged,
+    /// It exists and is another one, and nothing is to be overwritten: a conflict.
+    Differs,
+    /// An earlier copy made it, and its content, which was read, has this hash.
+    Verified(Digest),
     /// It is as new or newer.
     NotOlder,
 }
@@ -108,6 +131,8 @@ pub enum Warning {
     CapabilitiesStripped,
     /// The name is too long for the destination and was shortened; this is the new one.
     NameShortened(Vec<u8>),
+    /// The map of what could not be read of the file could not be written beside it.
+    NoDamageMap(io::Error),
     /// A hard link could not be made. The file was copied once more instead.
     LinkCopied(io::Error),
 }
@@ -131,6 +156,12 @@ pub struct CopyReport {
     pub bytes_written: u64,
     /// Items whose namesake in the destination was left alone, as asked for.
     pub kept: u64,
+    /// Of `kept`: entries in the way that are not what was to be copied.
+    pub conflicts: u64,
+    /// Of `kept`: files of an earlier copy that were read and are whole.
+    pub verified: u64,
+    /// Of `failed`: files whose copy was not what had been read.
+    pub mismatched: u64,
     /// Items not created: devices, FIFOs, sockets.
     pub skipped: u64,
     /// Items that could not be copied, and damaged parts of directories.
@@ -158,6 +189,7 @@ impl CopyReport {
     pub const fn is_complete(&self) -> bool {
         self.failed == 0
             && self.skipped == 0
+            && self.conflicts == 0
             && self.salvaged == 0
             && self.xattrs_unreadable == 0
             && !self.cancelled
@@ -175,6 +207,9 @@ impl CopyReport {
             (&mut self.bytes, next.bytes),
             (&mut self.bytes_written, next.bytes_written),
             (&mut self.kept, next.kept),
+            (&mut self.conflicts, next.conflicts),
+            (&mut self.verified, next.verified),
+            (&mut self.mismatched, next.mismatched),
             (&mut self.skipped, next.skipped),
             (&mut self.failed, next.failed),
             (&mut self.warnings, next.warnings),
@@ -199,13 +234,33 @@ pub(super) struct Tally<'a> {
 }
 
 /// What a finished item adds to the report.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Done {
-    File { bytes: u64, written: u64 },
-    HardLink { bytes: u64 },
+    File {
+        copied: Copied,
+        made: Made,
+    },
+    HardLink {
+        bytes: u64,
+        made: Made,
+    },
     Directory,
-    Symlink,
-    Special,
+    /// With what had its name before, if that was kept.
+    Symlink(Option<Vec<u8>>),
+    Special(Option<Vec<u8>>),
+}
+
+impl Done {
+    fn made(self) -> Made {
+        match self {
+            Self::File { made, .. } | Self::HardLink { made, .. } => made,
+            Self::Directory => Made::default(),
+            Self::Symlink(backup) | Self::Special(backup) => Made {
+                backup,
+                ..Made::default()
+            },
+        }
+    }
 }
 
 impl<'a> Tally<'a> {
@@ -243,26 +298,37 @@ impl<'a> Tally<'a> {
     }
 
     pub(super) fn finished(&self, item: &Item, done: Done) {
-        self.count(|report| match done {
-            Done::File { bytes, written } => {
+        self.count(|report| match &done {
+            Done::File { copied, .. } => {
                 bump(&mut report.files, 1);
-                bump(&mut report.bytes, bytes);
-                bump(&mut report.bytes_written, written);
+                bump(&mut report.bytes, copied.size);
+                bump(&mut report.bytes_written, copied.written);
+                if copied.unreadable > 0 {
+                    bump(&mut report.salvaged, 1);
+                    bump(&mut report.bytes_unreadable, copied.unreadable);
+                }
             }
-            Done::HardLink { bytes } => {
+            Done::HardLink { bytes, .. } => {
                 bump(&mut report.files, 1);
                 bump(&mut report.hard_links, 1);
-                bump(&mut report.bytes, bytes);
+                bump(&mut report.bytes, *bytes);
             }
             Done::Directory => bump(&mut report.dirs, 1),
-            Done::Symlink => bump(&mut report.links, 1),
-            Done::Special => bump(&mut report.specials, 1),
+            Done::Symlink(_) => bump(&mut report.links, 1),
+            Done::Special(_) => bump(&mut report.specials, 1),
         });
-        self.events.finished(item);
+        self.events.finished(item, &done.made());
     }
 
     pub(super) fn kept(&self, item: &Item, reason: KeepReason) {
-        self.count(|report| bump(&mut report.kept, 1));
+        self.count(|report| {
+            bump(&mut report.kept, 1);
+            match reason {
+                KeepReason::Differs => bump(&mut report.conflicts, 1),
+                KeepReason::Verified(_) => bump(&mut report.verified, 1),
+                KeepReason::Exists | KeepReason::Unchanged | KeepReason::NotOlder => {}
+            }
+        });
         self.events.kept(item, reason);
     }
 
@@ -285,20 +351,15 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// A file that was kept although `bytes` of it could not be read.
-    pub(super) fn salvaged(&self, bytes: u64) {
-        self.count(|report| {
-            bump(&mut report.salvaged, 1);
-            bump(&mut report.bytes_unreadable, bytes);
-        });
-    }
-
     pub(super) fn failed(&self, item: &Item, error: &Error) {
         if matches!(error, Error::Fs(flr_fs::Error::Request(Request::Cancelled))) {
             return self.cancelled();
         }
         self.count(|report| {
             bump(&mut report.failed, 1);
+            if matches!(error, Error::Verify(_)) {
+                bump(&mut report.mismatched, 1);
+            }
             report.first_error.get_or_insert_with(|| error.clone());
             if ends_the_copy(error) {
                 report.stopped.get_or_insert_with(|| error.clone());

@@ -3,16 +3,18 @@
 use super::content::check_cancel;
 use super::destination::{DestinationDir, Directory, EntryName};
 use super::links::LinkTable;
+use super::options::CopyOptions;
+use super::policy;
 use super::report::{Done, Item, KeepReason, Tally};
-use super::temp::{Publish, TempEntry, TempNames};
-use super::{CopyOptions, Overwrite};
+use super::temp::{self, Publish, TempEntry, TempNames};
 use crate::error::{Error, Result};
 use crate::view::{View, ViewNode};
-use flr_fs::{FileKind, Metadata, Timestamp};
-use rustix::fs::{FileType, Stat};
+use flr_fs::{FileKind, Metadata};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,8 +60,17 @@ pub(super) struct Task {
     pub(super) metadata: Metadata,
 }
 
+/// Whether an entry got its name.
+#[derive(Debug)]
+pub(super) enum Published {
+    /// It did; what had the name before is called `backup` now.
+    Done { backup: Option<Vec<u8>> },
+    /// Something has come to stand there that is to be kept.
+    Kept(KeepReason),
+}
+
 /// How an entry ended, if not with an error.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Outcome {
     Done(Done),
     Kept(KeepReason),
@@ -95,6 +106,11 @@ impl DirState {
         self.pending.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether this copy put the inode into it.
+    pub(super) fn has_placed(&self, inode: u64) -> bool {
+        self.placed().contains(&inode)
+    }
+
     fn placed(&self) -> MutexGuard<'_, HashSet<u64>> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,7 +134,8 @@ impl Run<'_> {
             return;
         }
         if let Some((node, metadata)) = &dir.source {
-            self.set_attributes(&dir.item, directory, *node, metadata);
+            // Streams of a directory have no place but its attributes.
+            let _none = self.set_attributes(&dir.item, directory, *node, metadata);
             self.tally.finished(&dir.item, Done::Directory);
         }
     }
@@ -157,17 +174,24 @@ impl Run<'_> {
             // Two names that this destination takes for one, or an intruder.
             return Err(taken("another entry took this name during the copy"));
         }
-        Ok(match self.options.overwrite {
-            Overwrite::Always => Verdict::Replace,
-            Overwrite::Never => Verdict::Keep(KeepReason::Exists),
-            Overwrite::IfChanged if is_unchanged(&stat, &task.metadata) => {
-                Verdict::Keep(KeepReason::Unchanged)
-            }
-            Overwrite::IfNewer if task.metadata.mtime <= modified(&stat) => {
-                Verdict::Keep(KeepReason::NotOlder)
-            }
-            Overwrite::IfChanged | Overwrite::IfNewer => Verdict::Replace,
-        })
+        let both_links = standing.is_symlink() && task.metadata.kind == FileKind::Symlink;
+        let same_target = both_links && self.leads_to_the_same(task);
+        Ok(policy::verdict(
+            self.options,
+            &stat,
+            &task.metadata,
+            same_target,
+        ))
+    }
+
+    /// Whether the link that stands there has the target of the one that is to be made.
+    fn leads_to_the_same(&self, task: &Task) -> bool {
+        let name = task.name.as_os_str();
+        let standing = rustix::fs::readlinkat(&task.directory, name, Vec::new());
+        match (standing, self.view.read_link(task.node)) {
+            (Ok(standing), Ok(target)) => standing.to_bytes() == target,
+            _ => false,
+        }
     }
 
     /// Gives a finished entry its final name, or leaves what has come to stand there meanwhile.
@@ -177,14 +201,14 @@ impl Run<'_> {
         entry: &mut TempEntry<'_>,
         inode: Option<u64>,
         verdict: Verdict,
-    ) -> Result<Option<KeepReason>> {
+    ) -> Result<Published> {
         let inode = if task.dir.fresh { None } else { inode };
         if let Some(inode) = inode {
             task.dir.placed().insert(inode);
         }
         let published = self.publish_as(task, entry, verdict);
         if let Some(inode) = inode
-            && !matches!(published, Ok(None))
+            && !matches!(published, Ok(Published::Done { .. }))
         {
             task.dir.placed().remove(&inode);
         }
@@ -196,16 +220,22 @@ impl Run<'_> {
         task: &Task,
         entry: &mut TempEntry<'_>,
         mut verdict: Verdict,
-    ) -> io::Result<Option<KeepReason>> {
+    ) -> io::Result<Published> {
         let mut races: u32 = 0;
+        let mut backup = None;
         loop {
             let how = match verdict {
-                Verdict::Keep(reason) => return Ok(Some(reason)),
+                Verdict::Keep(reason) => return Ok(Published::Kept(reason)),
                 Verdict::Create => Publish::New,
-                Verdict::Replace => Publish::Replace,
+                Verdict::Replace => {
+                    if backup.is_none() {
+                        backup = self.back_up(task)?;
+                    }
+                    Publish::Replace
+                }
             };
             match entry.publish(&task.name, how) {
-                Ok(()) => return Ok(None),
+                Ok(()) => return Ok(Published::Done { backup }),
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists && races < RACE_COUNT_MAX =>
                 {
@@ -215,6 +245,17 @@ impl Run<'_> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Gives what is about to be replaced a second name, if it is to be kept.
+    fn back_up(&self, task: &Task) -> io::Result<Option<Vec<u8>>> {
+        let Some(suffix) = &self.options.backup else {
+            return Ok(None);
+        };
+        let name = [task.name.as_bytes(), suffix.as_bytes()].concat();
+        let backup = EntryName::new(&name).map_err(|error| io::Error::other(error.to_string()))?;
+        temp::back_up(&task.directory, &task.name, &backup)?;
+        Ok(Some(backup.as_bytes().to_vec()))
     }
 
     /// The inode of a new entry, where it is needed to tell it from others later.
@@ -256,26 +297,4 @@ pub(super) fn write_error(path: &Path, source: io::Error) -> Error {
 
 fn taken(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, what)
-}
-
-fn is_unchanged(stat: &Stat, metadata: &Metadata) -> bool {
-    let same_kind = match metadata.kind {
-        FileKind::File => FileType::RegularFile,
-        FileKind::Directory => FileType::Directory,
-        FileKind::Symlink => FileType::Symlink,
-        FileKind::CharDevice => FileType::CharacterDevice,
-        FileKind::BlockDevice => FileType::BlockDevice,
-        FileKind::Fifo => FileType::Fifo,
-        FileKind::Socket => FileType::Socket,
-    } == FileType::from_raw_mode(stat.st_mode);
-    same_kind
-        && u64::try_from(stat.st_size) == Ok(metadata.size)
-        && modified(stat) == metadata.mtime
-}
-
-fn modified(stat: &Stat) -> Timestamp {
-    Timestamp {
-        seconds: stat.st_mtime,
-        nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
-    }
 }

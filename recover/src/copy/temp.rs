@@ -37,6 +37,23 @@ impl TempNames {
     }
 }
 
+/// Whether a name has exactly the form of our temporary names.
+pub(super) fn is_temp_name(name: &[u8]) -> bool {
+    let is_hex = |digits: &[u8]| {
+        !digits.is_empty()
+            && digits
+                .iter()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let inner = name
+        .strip_prefix(b".flr-")
+        .and_then(|rest| rest.strip_suffix(b".tmp"));
+    let Some((random, count)) = inner.and_then(|inner| inner.split_at_checked(16)) else {
+        return false;
+    };
+    is_hex(random) && count.strip_prefix(b"-").is_some_and(is_hex)
+}
+
 /// An entry under a temporary name. Dropped, it is removed.
 #[derive(Debug)]
 pub(super) struct TempEntry<'a> {
@@ -58,7 +75,7 @@ impl<'a> TempEntry<'a> {
     /// An empty file that only its owner may open.
     pub(super) fn file(directory: &'a Directory, names: &TempNames) -> io::Result<(Self, File)> {
         let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
         let (entry, fd) = Self::create(directory, names, |name| {
             rustix::fs::openat(directory, name, flags, mode)
@@ -191,6 +208,32 @@ impl<'a> TempEntry<'a> {
     }
 }
 
+/// Gives `name` the name `backup` as well, or, where the filesystem has no hard links, instead. Never
+/// replaces anything.
+pub(super) fn back_up(
+    directory: &Directory,
+    name: &EntryName,
+    backup: &EntryName,
+) -> io::Result<()> {
+    let (from, to) = (name.as_os_str(), backup.as_os_str());
+    let taken = |errno| match errno {
+        Errno::EXIST => {
+            let name = to.to_string_lossy();
+            let what = format!("its backup would replace {name}, which is there already");
+            io::Error::new(io::ErrorKind::AlreadyExists, what)
+        }
+        errno => errno.into(),
+    };
+    match rustix::fs::linkat(directory, from, directory, to, AtFlags::empty()) {
+        Ok(()) => Ok(()),
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+            let flags = RenameFlags::NOREPLACE;
+            rustix::fs::renameat_with(directory, from, directory, to, flags).map_err(taken)
+        }
+        Err(errno) => Err(taken(errno)),
+    }
+}
+
 impl Drop for TempEntry<'_> {
     fn drop(&mut self) {
         if !self.published {
@@ -200,6 +243,31 @@ impl Drop for TempEntry<'_> {
             if let Err(errno) = removed {
                 tracing::debug!(name = ?self.name, %errno, "temporary file not removed");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn our_names_are_told_from_others() {
+        let names = TempNames::new();
+        for _ in 0..20 {
+            assert!(is_temp_name(names.next().as_bytes()));
+        }
+        for other in [
+            &b".flr-.tmp"[..],
+            b".flr-0123456789abcdef.tmp",
+            b".flr-0123456789abcdef-.tmp",
+            b".flr-0123456789abcdef-0.tmp2",
+            b"x.flr-0123456789abcdef-0.tmp",
+            b".flr-0123456789ABCDEF-0.tmp",
+            b".flr-0123456789abcdef-0 .tmp",
+        ] {
+            assert!(!is_temp_name(other), "{}", other.escape_ascii());
         }
     }
 }

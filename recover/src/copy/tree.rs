@@ -5,6 +5,7 @@
 //! process has a thousand descriptors.
 
 use super::destination::{Directory, EntryName, Identity};
+use super::filter::Filtered;
 use super::report::{Item, Warning};
 use super::run::{DirState, Run, Task, write_error};
 use crate::error::{Error, Result};
@@ -36,9 +37,25 @@ pub(super) struct Found {
 
 /// The walker.
 pub(super) struct TreeCopy<'r, 'a> {
-    run: &'r Run<'a>,
+    pub(super) run: &'r Run<'a>,
     files: &'r FileSink<'r>,
     levels: Vec<Level>,
+    /// Directories below the last level that are made when something comes to stand in them.
+    waiting: Vec<Waiting>,
+}
+
+/// A directory that is not made yet.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) name: EntryName,
+    /// Its path in the view.
+    pub(super) path: Vec<u8>,
+    pub(super) node: ViewNode,
+    pub(super) metadata: Metadata,
+    /// It lies above what is copied: one that exists keeps its attributes.
+    pub(super) above: bool,
+    /// It could not be made, which has been told.
+    pub(super) failed: bool,
 }
 
 struct Level {
@@ -49,19 +66,27 @@ struct Level {
 }
 
 impl<'r, 'a> TreeCopy<'r, 'a> {
-    pub(super) fn new(run: &'r Run<'a>, files: &'r FileSink<'r>) -> Self {
+    /// `source` is where the attributes of the destination itself come from; without it they stay.
+    pub(super) fn new(run: &'r Run<'a>, files: &'r FileSink<'r>, source: Option<&Found>) -> Self {
         let directory = run.root.directory().clone();
+        let fresh = source.is_some();
         let item = Item {
-            source: Vec::new(),
+            source: source.map(|found| found.path.clone()).unwrap_or_default(),
             destination: run.root.path().to_path_buf(),
             kind: Some(FileKind::Directory),
             size: 0,
+            modified: None,
         };
+        if !fresh {
+            run.remove_temps(&directory);
+        }
+        let source = source.map(|found| (found.node, found.metadata.clone()));
         Self {
             run,
             files,
+            waiting: Vec::new(),
             levels: vec![Level {
-                state: DirState::new(item, Vec::new(), false, None),
+                state: DirState::new(item, Vec::new(), fresh, source),
                 name: None,
                 identity: directory.identity(),
                 directory: Some(directory),
@@ -74,16 +99,58 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
         if self.run.is_over() {
             return;
         }
-        let base = self.levels.len();
+        let base = self.depth();
         let (path, node) = (found.path.clone(), found.node);
-        if self.take(found, name) == Next::Continue && self.levels.len() > base {
+        let is_dir = found.metadata.kind == FileKind::Directory;
+        if self.take(found, name) == Next::Continue && is_dir && self.levels.len() > base {
             self.copy_entries(&path, node);
         }
+        self.leave_to(0);
+    }
+
+    /// Levels, those that wait included.
+    fn depth(&self) -> usize {
+        self.levels.len().saturating_add(self.waiting.len())
+    }
+
+    /// Has what follows go into this directory.
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        self.waiting.push(waiting);
+    }
+
+    /// Makes the directories that wait. `false`: one could not be made, which has been told.
+    fn make_waiting(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            return true;
+        }
+        if self.waiting.iter().any(|waiting| waiting.failed) {
+            return false;
+        }
+        let mut waiting = std::mem::take(&mut self.waiting).into_iter();
+        while let Some(next) = waiting.next() {
+            let found = Found {
+                path: next.path.clone(),
+                node: next.node,
+                metadata: next.metadata.clone(),
+            };
+            let entered = match self.task(found, next.name.clone()) {
+                Some(task) => self.enter(task, next.above),
+                None => Next::Skip,
+            };
+            if entered != Next::Continue {
+                self.waiting = std::iter::once(next).chain(waiting).collect();
+                if let Some(first) = self.waiting.first_mut() {
+                    first.failed = true;
+                }
+                return false;
+            }
+        }
+        true
     }
 
     /// Copies the entries of the directory `node` into the one on top, and leaves that.
     pub(super) fn copy_entries(&mut self, path: &[u8], node: ViewNode) {
-        let base = self.levels.len();
+        let base = self.depth();
         let prefix = path.strip_suffix(b"/").unwrap_or(path).to_vec();
         let walked = walk(self.run.view, node, None, &mut |step| {
             self.visit(&prefix, base, step)
@@ -109,13 +176,12 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
                 let depth = path.iter().filter(|byte| **byte == b'/').count();
                 self.leave_to(base.saturating_add(depth).saturating_sub(1));
                 let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-                let path = [prefix, path].concat();
                 let found = Found {
-                    path,
+                    path: [prefix, path].concat(),
                     node,
                     metadata,
                 };
-                self.take(found, name)
+                self.filtered(found, path, name)
             }
             // Levels are left when something follows: a directory that could not be entered has a
             // level as well, and no such step.
@@ -126,6 +192,7 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
                     destination: PathBuf::new(),
                     kind: None,
                     size: 0,
+                    modified: None,
                 };
                 self.run.tally.failed(&item, &error);
                 Next::Continue
@@ -133,36 +200,58 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
         }
     }
 
+    /// Starts one node below what was named, if it is to be copied.
+    fn filtered(&mut self, found: Found, below: &[u8], name: &[u8]) -> Next {
+        let Some(filter) = &self.run.options.filter else {
+            return self.take(found, name);
+        };
+        let is_dir = found.metadata.kind == FileKind::Directory;
+        let below = below.strip_prefix(b"/").unwrap_or(below);
+        match filter.judge(below, is_dir) {
+            Filtered::Take => self.take(found, name),
+            Filtered::Leave => Next::Skip,
+            Filtered::Look => match EntryName::new(name) {
+                Ok(name) => {
+                    self.wait(Waiting {
+                        name,
+                        path: found.path,
+                        node: found.node,
+                        metadata: found.metadata,
+                        above: false,
+                        failed: false,
+                    });
+                    Next::Continue
+                }
+                // It cannot have a name here, and says so as if it were taken.
+                Err(_) => self.take(found, name),
+            },
+        }
+    }
+
     /// Starts one node. `Continue` goes into it, if it is a directory.
     fn take(&mut self, found: Found, name: &[u8]) -> Next {
-        let (kind, size) = (found.metadata.kind, found.metadata.size);
-        let entry_name = EntryName::new(name);
-        let shown = entry_name.as_ref().map_or(name, EntryName::as_bytes);
-        let item = self.item(found.path, Some(shown), Some(kind), size);
-        let (entry_name, directory) = match (entry_name, self.top_directory()) {
-            (Ok(entry_name), Ok(directory)) => (entry_name, directory),
-            (Err(error), _) | (_, Err(error)) => {
+        if !self.make_waiting() {
+            return Next::Skip;
+        }
+        let kind = found.metadata.kind;
+        let entry_name = match EntryName::new(name) {
+            Ok(entry_name) => entry_name,
+            Err(error) => {
+                let item = self.item(found.path, Some(name), Some(kind), found.metadata.size);
                 self.run.tally.failed(&item, &error);
                 return Next::Skip;
             }
         };
-        if entry_name.as_bytes() != name {
-            let shortened = Warning::NameShortened(entry_name.as_bytes().to_vec());
-            self.run.tally.warning(&item, &shortened);
+        let shortened = (entry_name.as_bytes() != name)
+            .then(|| Warning::NameShortened(entry_name.as_bytes().to_vec()));
+        let Some(task) = self.task(found, entry_name) else {
+            return Next::Skip;
+        };
+        if let Some(shortened) = shortened {
+            self.run.tally.warning(&task.item, &shortened);
         }
-        let Some(level) = self.levels.last() else {
-            return Next::Stop;
-        };
-        let task = Task {
-            dir: Arc::clone(&level.state),
-            directory,
-            name: entry_name,
-            item,
-            node: found.node,
-            metadata: found.metadata,
-        };
         match kind {
-            FileKind::Directory => return self.enter(task),
+            FileKind::Directory => return self.enter(task, false),
             FileKind::File => {
                 task.dir.retain();
                 (self.files)(task);
@@ -175,8 +264,31 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
         Next::Continue
     }
 
-    /// Creates a directory, or enters the one that stands there.
-    fn enter(&mut self, task: Task) -> Next {
+    /// The task of one entry in the directory on top. `None`: that could not be opened, which is told.
+    fn task(&mut self, found: Found, name: EntryName) -> Option<Task> {
+        let (kind, size) = (found.metadata.kind, found.metadata.size);
+        let mut item = self.item(found.path, Some(name.as_bytes()), Some(kind), size);
+        item.modified = Some(found.metadata.mtime);
+        let directory = match self.top_directory() {
+            Ok(directory) => directory,
+            Err(error) => {
+                self.run.tally.failed(&item, &error);
+                return None;
+            }
+        };
+        Some(Task {
+            dir: Arc::clone(&self.levels.last()?.state),
+            directory,
+            name,
+            item,
+            node: found.node,
+            metadata: found.metadata,
+        })
+    }
+
+    /// Creates a directory, or enters the one that stands there; one that lies `above` what is copied then
+    /// keeps its attributes.
+    fn enter(&mut self, task: Task, above: bool) -> Next {
         self.run.tally.events().started(&task.item);
         let (directory, fresh) = match open_or_create(&task) {
             Ok(entered) => entered,
@@ -186,8 +298,11 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
                 return Next::Skip;
             }
         };
+        if !fresh {
+            self.run.remove_temps(&directory);
+        }
         let relative = [&task.dir.relative, task.name.as_bytes(), b"/"].concat();
-        let source = Some((task.node, task.metadata));
+        let source = (fresh || !above).then_some((task.node, task.metadata));
         self.levels.push(Level {
             state: DirState::new(task.item, relative, fresh, source),
             name: Some(task.name),
@@ -205,7 +320,8 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
     }
 
     /// Leaves directories until `count` levels are left.
-    fn leave_to(&mut self, count: usize) {
+    pub(super) fn leave_to(&mut self, count: usize) {
+        while self.depth() > count && self.waiting.pop().is_some() {}
         while self.levels.len() > count {
             let directory = self.top_directory();
             let Some(level) = self.levels.pop() else {
@@ -264,6 +380,7 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
             destination,
             kind,
             size,
+            modified: None,
         }
     }
 }

@@ -116,47 +116,50 @@ fn statements(page: &str) -> Vec<(String, Vec<String>)> {
     items.into_iter().map(split).collect()
 }
 
+/// Pages that are promises: each sentence has its test.
+const PROMISES: [&str; 2] = ["docs/semantics.md", "docs/scripting.md"];
+
 #[test]
 fn each_sentence_about_what_users_see_has_its_test() {
-    let page = read("docs/semantics.md");
     let functions = functions();
-    let statements = statements(&page);
-    assert!(
-        statements.len() > 30,
-        "only {} statements",
-        statements.len()
-    );
-    let mut wrong = Vec::new();
-    for (said, tests) in statements {
-        if tests.is_empty() {
-            wrong.push(format!("no test: {said}"));
-        }
-        if said.contains(". ") || !said.ends_with('.') {
-            wrong.push(format!("not one sentence: {said}"));
-        }
-        for test in tests {
-            let end = format!("::{test}");
-            if !functions.iter().any(|function| function.ends_with(&end)) {
-                wrong.push(format!("no such test: {test}"));
+    for name in PROMISES {
+        let statements = statements(&read(name));
+        assert!(
+            statements.len() > 30,
+            "{name}: only {} statements",
+            statements.len()
+        );
+        let mut wrong = Vec::new();
+        for (said, tests) in statements {
+            if tests.is_empty() {
+                wrong.push(format!("no test: {said}"));
+            }
+            if said.contains(". ") || !said.ends_with('.') {
+                wrong.push(format!("not one sentence: {said}"));
+            }
+            for test in tests {
+                let end = format!("::{test}");
+                if !functions.iter().any(|function| function.ends_with(&end)) {
+                    wrong.push(format!("no such test: {test}"));
+                }
             }
         }
+        none(name, &wrong);
     }
-    none("docs/semantics.md", &wrong);
 }
 
 #[test]
 fn what_users_see_is_said_in_lists_only() {
     // A sentence outside of a list would have no test. The introduction is no promise.
-    let page = read("docs/semantics.md");
-    let body = page.split_once("\n## ").expect("a section").1;
-    let wrong = body.lines().skip(1).filter(|line| {
-        let known = ["- ", "  ", "## "]
-            .iter()
-            .any(|start| line.starts_with(start));
-        !line.is_empty() && !known
-    });
-    none(
-        "docs/semantics.md",
-        &wrong.map(str::to_owned).collect::<Vec<_>>(),
-    );
+    for name in PROMISES {
+        let page = read(name);
+        let body = page.split_once("\n## ").expect("a section").1;
+        let wrong = body.lines().skip(1).filter(|line| {
+            let known = ["- ", "  ", "## "]
+                .iter()
+                .any(|start| line.starts_with(start));
+            !line.is_empty() && !known
+        });
+        none(name, &wrong.map(str::to_owned).collect::<Vec<_>>());
+    }
 }

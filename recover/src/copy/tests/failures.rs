@@ -3,14 +3,15 @@ use crate::testing::{Part, Parts};
 use flr_fs::{ByteSource, Request, Result, Segment, SegmentKind};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A tmpfs of its own, gone when dropped.
-struct Tmpfs(TempDir);
+pub(super) struct Tmpfs(pub(super) TempDir);
 
 impl Tmpfs {
-    fn new(options: &std::ffi::CStr) -> Self {
+    pub(super) fn new(options: &std::ffi::CStr) -> Self {
         let dir = tempfile::tempdir().unwrap();
         mount(
             "flr-test",

@@ -7,11 +7,15 @@
 )]
 
 mod attributes;
+mod chosen;
 mod content;
 mod failures;
+mod hostile;
+mod points;
 mod policy;
 mod safety;
 mod tree;
+mod verify;
 
 use super::*;
 use crate::error::Error;

@@ -1,0 +1,107 @@
+//! Owners: by a table, by name, or by number.
+
+use super::job::Job;
+use crate::args_restore::OwnerMode;
+use crate::exit::Exit;
+use crate::output::Failure;
+use flr_fs::FileKind;
+use flr_recover::View;
+use flr_recover::copy::{IdNames, Owners};
+use flr_recover::shown::for_terminal;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Larger lists of users are not read.
+const LIST_BYTES_MAX: u64 = 4 << 20;
+
+/// Which owners the copies get, by what the guest and this machine call them.
+pub(crate) fn owners(job: &Job, view: &View) -> Result<Owners, Failure> {
+    let mut owners = Owners::default();
+    if job.owner == OwnerMode::None {
+        return Ok(owners);
+    }
+    if !job.numeric {
+        owners.users.guest = of_guest(view, b"/etc/passwd");
+        owners.groups.guest = of_guest(view, b"/etc/group");
+        owners.users.host = of_host("/etc/passwd");
+        owners.groups.host = of_host("/etc/group");
+    }
+    if let Some(path) = &job.map {
+        table(path, &mut owners)?;
+    }
+    Ok(owners)
+}
+
+/// Names of the guest. A view without them, or with what cannot be read, has none: numbers stay.
+fn of_guest(view: &View, path: &[u8]) -> IdNames {
+    let read = || {
+        let found = view.resolve(path, true).ok()?;
+        if found.metadata.kind != FileKind::File || found.metadata.size > LIST_BYTES_MAX {
+            return None;
+        }
+        let source = view.open(found.node).ok()?;
+        let mut text = vec![0; usize::try_from(source.size().min(LIST_BYTES_MAX)).ok()?];
+        source.read_at(0, &mut text).ok()?;
+        Some(text)
+    };
+    read().map_or_else(IdNames::default, |text| IdNames::parse(&text))
+}
+
+/// Names here, of the files alone: no directory service is asked.
+fn of_host(path: &str) -> IdNames {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LIST_BYTES_MAX).read_to_end(&mut text));
+    read.map_or_else(|_| IdNames::default(), |_| IdNames::parse(&text))
+}
+
+/// Reads a table: lines `user:FROM:TO` and `group:FROM:TO`, names or numbers; `*` is everybody else.
+fn table(path: &Path, owners: &mut Owners) -> Result<(), Failure> {
+    let shown = for_terminal(path.as_os_str().as_encoded_bytes());
+    let refused = |what: String| {
+        Failure::new(Exit::Usage, format!("--map {shown}: {what}"))
+            .hint("each line is user:FROM:TO or group:FROM:TO, with names or numbers")
+    };
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(LIST_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| refused(error.to_string()))?;
+    for (number, line) in (1_u64..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let wrong = |what: &str| refused(format!("line {number}: {what}"));
+        let mut fields = line.split(':');
+        let (kind, from, to) = (fields.next(), fields.next(), fields.next());
+        let (Some(from), Some(to), None) = (from, to, fields.next()) else {
+            return Err(wrong("expected three fields"));
+        };
+        let rules = match kind {
+            Some("user") => &mut owners.users,
+            Some("group") => &mut owners.groups,
+            _ => return Err(wrong("expected user or group")),
+        };
+        let to = number_of(&rules.host, to).ok_or_else(|| wrong("nobody here is called so"))?;
+        if from == "*" {
+            rules.others = Some(to);
+            continue;
+        }
+        let from = number_of(&rules.guest, from);
+        let from = from.ok_or_else(|| wrong("nobody in the image is called so"))?;
+        if rules
+            .table
+            .insert(from, to)
+            .is_some_and(|before| before != to)
+        {
+            return Err(wrong("said otherwise in a line before"));
+        }
+    }
+    Ok(())
+}
+
+fn number_of(names: &IdNames, text: &str) -> Option<u32> {
+    // All ones is "nobody" to the kernel.
+    let number = text.parse().ok().filter(|number| *number != u32::MAX);
+    number.or_else(|| names.id_of(text.as_bytes()))
+}

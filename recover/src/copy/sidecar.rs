@@ -1,0 +1,185 @@
+//! What stands beside a file: streams of NTFS that no attribute holds, and maps of what could not be read.
+
+use super::content::ContentCopy;
+use super::destination::EntryName;
+use super::options::Overwrite;
+use super::report::{Done, Item, Made, Warning};
+use super::run::{Run, Task};
+use super::stretches::Buffer;
+use super::temp::{Publish, TempEntry};
+use crate::error::Result;
+use flr_fs::StreamName;
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::io;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+
+/// What a map of unreadable ranges is called, behind the name of its file.
+const MAP_SUFFIX: &[u8] = b".flr-map";
+
+impl Run<'_> {
+    /// Copies streams of a file into files `NAME:STREAM` beside it.
+    pub(super) fn streams_beside(&self, task: &Task, streams: Vec<Vec<u8>>, buffer: &mut Buffer) {
+        for stream in streams {
+            let suffix = [b":", stream.as_slice()].concat();
+            let whole = [task.name.as_bytes(), &suffix].concat();
+            let Ok(name) = EntryName::new(&whole) else {
+                // A slash: no file can be called so.
+                self.not_beside(task, suffix);
+                continue;
+            };
+            let mut item = beside(task, name.as_bytes());
+            item.source = [task.item.source.as_slice(), &suffix].concat();
+            if name.as_bytes() != whole {
+                let shortened = Warning::NameShortened(name.as_bytes().to_vec());
+                self.tally.warning(&item, &shortened);
+            }
+            match self.stream_beside(task, &stream, &name, &mut item, buffer) {
+                Ok(done) => self.tally.finished(&item, done),
+                Err(error) => self.tally.failed(&item, &error),
+            }
+        }
+    }
+
+    fn not_beside(&self, task: &Task, name: Vec<u8>) {
+        let source = io::Error::other("no attribute and no file can be called so");
+        self.tally
+            .warning(&task.item, &Warning::Xattr { name, source });
+    }
+
+    fn stream_beside(
+        &self,
+        task: &Task,
+        stream: &[u8],
+        name: &EntryName,
+        item: &mut Item,
+        buffer: &mut Buffer,
+    ) -> Result<Done> {
+        let failed = |error: io::Error| super::run::write_error(&item.destination, error);
+        let filesystem = self.view.filesystem(task.node)?;
+        let source = filesystem.open(task.node.node, StreamName::Named(stream))?;
+        item.size = source.size();
+        if task
+            .directory
+            .bytes_free()
+            .is_some_and(|free| item.size > free)
+        {
+            return Err(failed(io::ErrorKind::StorageFull.into()));
+        }
+        let made = TempEntry::file(&task.directory, self.names);
+        let (mut entry, file) = made.map_err(failed)?;
+        let copied = ContentCopy {
+            source: source.as_ref(),
+            file: &file,
+            path: &item.destination,
+            cancel: self.cancel,
+            sparse: self.options.sparse,
+            salvage: false,
+            hash: self.options.hash,
+            advanced: &|_| {},
+            unreadable: &|_, _| {},
+        }
+        .run(buffer)?;
+        drop(file);
+        self.take_name(task, &mut entry, name).map_err(failed)?;
+        let made = Made {
+            digest: copied.digest,
+            ..Made::default()
+        };
+        Ok(Done::File { copied, made })
+    }
+
+    /// Writes a map of what could not be read of a file, in the form of GNU ddrescue ("Mapfile structure"
+    /// in its manual): `+` is what was read, `-` what was not.
+    pub(super) fn damage_map(&self, task: &Task, lost: &[Range<u64>], size: u64) {
+        let name = [task.name.as_bytes(), MAP_SUFFIX].concat();
+        let written = EntryName::new(&name)
+            .map_err(|error| io::Error::other(error.to_string()))
+            .and_then(|name| {
+                let (mut entry, file) = TempEntry::file(&task.directory, self.names)?;
+                file.write_all_at(map_of(lost, size).as_bytes(), 0)?;
+                self.take_name(task, &mut entry, &name)
+            });
+        if let Err(error) = written {
+            self.tally.warning(&task.item, &Warning::NoDamageMap(error));
+        }
+    }
+
+    /// Gives an entry beside a file its name. One that is there is replaced only if files are.
+    fn take_name(
+        &self,
+        task: &Task,
+        entry: &mut TempEntry<'_>,
+        name: &EntryName,
+    ) -> io::Result<()> {
+        match entry.publish(name, Publish::New) {
+            Err(error) if error.raw_os_error() == Some(Errno::EXIST.raw_os_error()) => {}
+            published => return published,
+        }
+        let standing = task.directory.stat(name)?.map(|stat| stat.st_ino);
+        let ours = standing.is_some_and(|inode| task.dir.has_placed(inode));
+        if self.options.overwrite == Overwrite::Never || task.dir.fresh || ours {
+            return Err(Errno::EXIST.into());
+        }
+        entry.publish(name, Publish::Replace)
+    }
+}
+
+fn beside(task: &Task, name: &[u8]) -> Item {
+    let mut destination = task.item.destination.clone();
+    destination.set_file_name(OsStr::from_bytes(name));
+    Item {
+        destination,
+        ..task.item.clone()
+    }
+}
+
+fn map_of(lost: &[Range<u64>], size: u64) -> String {
+    let mut text = format!(
+        "# Mapfile. Created by flr {}\n# current_pos  current_status  current_pass\n\
+         0x00000000     +               1\n#      pos        size  status\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let mut at = 0;
+    let mut line = |range: Range<u64>, status: char| {
+        let len = range.end.saturating_sub(range.start);
+        if len > 0 {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "0x{:08X}  0x{len:08X}  {status}", range.start);
+        }
+    };
+    for range in lost {
+        line(at..range.start, '+');
+        line(range.clone(), '-');
+        at = range.end;
+    }
+    line(at..size, '+');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_cover_the_file_without_gaps() {
+        let lines = |lost: &[Range<u64>], size| {
+            let text = map_of(lost, size);
+            let lines = text.lines().skip(4).map(str::to_owned);
+            lines.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            lines(&[16..32, 48..64], 64),
+            [
+                "0x00000000  0x00000010  +",
+                "0x00000010  0x00000010  -",
+                "0x00000020  0x00000010  +",
+                "0x00000030  0x00000010  -",
+            ]
+        );
+        assert_eq!(lines(&[0..5, 5..6], 7).len(), 3);
+    }
+}
