@@ -3,9 +3,9 @@
 //! Help, manual pages and completions are all made from these definitions.
 
 use crate::args_config::{Config, Policy, Source};
+use crate::args_restore::Restore;
 use crate::args_snapshot::Snapshot;
 use crate::args_trees::{Diff, Dump, Versions};
-use crate::args_restore::Restore;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 
 mod args;
 mod args_config;
+mod args_restore;
 mod args_snapshot;
 mod args_trees;
-mod args_restore;
 mod color;
 mod commands;
 mod configuration;
