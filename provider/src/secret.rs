@@ -17,7 +17,7 @@ const BYTES_MAX: u64 = 4096;
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// Variables that hold credentials of providers. No child of ours gets them.
-pub const SECRET_VARIABLES: [&str; 8] = [
+pub const SECRET_VARIABLES: [&str; 9] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -26,6 +26,7 @@ pub const SECRET_VARIABLES: [&str; 8] = [
     "ALIBABA_CLOUD_ACCESS_KEY_ID",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
     "ALIBABA_CLOUD_SECURITY_TOKEN",
+    "ALIBABA_CLOUD_CREDENTIALS_URI",
 ];
 
 /// A text that nobody may see.

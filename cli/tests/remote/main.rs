@@ -11,6 +11,7 @@
     reason = "a test may fail, and writes the files it needs"
 )]
 
+mod alibaba;
 mod clones;
 mod money;
 mod points;

@@ -1,4 +1,5 @@
-//! What disks cost, for estimates: dollars. Regions differ.
+//! What disks cost, for estimates: dollars.
 
-/// A GiB of the dearest disk that may be made, an ESSD of PL1, for a month of 730 hours.
-pub const DISK_GIB_MONTH: f64 = 0.15;
+/// A bound, not a price: a GiB of the dearest disk that may be made, for a month of 730 hours. Prices differ
+/// between regions, and no list of them is public.
+pub const DISK_GIB_MONTH: f64 = 0.25;

@@ -2,7 +2,7 @@
 //! environment and a home of their own.
 
 use crate::stage::{SNAPSHOT, Said, Stage};
-use flr_tests::ecs_fake::{AccessKey, Service};
+use flr_tests::ecs_fake::{ACCOUNT, AccessKey, ROLE, Service};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
@@ -85,11 +85,7 @@ fn run(stage: &Stage, command: &mut Command) -> Said {
 fn give_out(stage: &Stage, operation: &'static str) -> AccessKey {
     let session = AccessKey {
         token: Some("session/token+of==0123456789".to_owned()),
-        ..AccessKey::new(
-            "STS.session00001",
-            &"s".repeat(30),
-            flr_tests::ecs_fake::ACCOUNT,
-        )
+        ..AccessKey::new("STS.session00001", &"s".repeat(30), ACCOUNT)
     };
     stage.fake.state().keys.push(session.clone());
     let given = session.clone();
@@ -219,29 +215,28 @@ fn roles_are_assumed() {
 #[expect(clippy::disallowed_methods, reason = "the test makes its own files")]
 fn tokens_of_identity_providers() {
     let stage = Stage::new();
-    let _ = give_out(&stage, "AssumeRoleWithOIDC");
+    let provider = "acs:ram::1:oidc-provider/x";
+    let role = format!("acs:ram::{ACCOUNT}:role/{ROLE}");
+    let known = (provider.to_owned(), "canary0token".to_owned());
+    stage.fake.state().settings.oidc_tokens.extend([known]);
     let token = stage.path("token");
     std::fs::write(&token, "canary0token\n").expect("a file");
     let mut command = bare(&stage, &["use", "1", SNAPSHOT]);
     command
-        .env("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/flr")
-        .env(
-            "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
-            "acs:ram::1:oidc-provider/x",
-        )
+        .env("ALIBABA_CLOUD_ROLE_ARN", &role)
+        .env("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", provider)
         .env("ALIBABA_CLOUD_OIDC_TOKEN_FILE", &token);
     works(&run(&stage, &mut command));
-    let profile = json!({"name": "pod", "mode": "OIDC", "ram_role_arn": "acs:ram::1:role/flr",
-        "oidc_provider_arn": "acs:ram::1:oidc-provider/x", "oidc_token_file": token,
-        "ram_session_name": "me"});
+    let profile = json!({"name": "pod", "mode": "OIDC", "ram_role_arn": role,
+        "oidc_provider_arn": provider, "oidc_token_file": token, "ram_session_name": "me"});
     configure(&stage, &json!([profile]));
     works(&run(&stage, &mut bare(&stage, &["gc"])));
+    std::fs::write(&token, "canary0token0of0others\n").expect("a file");
+    let said = run(&stage, &mut bare(&stage, &["gc"]));
+    assert!(said.out.contains("profile pod: "), "{}", said.out);
     let asked = stage.fake.calls("AssumeRoleWithOIDC");
-    assert!(asked.len() >= 2);
-    assert!(
-        asked.iter().all(|call| call.account.is_none()),
-        "not signed"
-    );
+    assert!(asked.len() >= 3);
+    stage.assert_clean("at the end");
 }
 
 #[test]

@@ -268,7 +268,9 @@ fn what_the_account_cannot_have_is_said_at_once() {
     change(|settings| settings.disks_max = Some(0));
     refused("Quota", 1);
     change(|settings| settings.disks_max = None);
-    change(|settings| drop(settings.not_on_sale.insert(ZONE.to_owned())));
+    change(|settings| {
+        settings.not_on_sale.insert(ZONE.to_owned());
+    });
     refused("Zone.NotOnSale", 5);
     change(|settings| settings.not_on_sale.clear());
     stage.fake.state().metadata.zone = "cn-hangzhou-k".to_owned();

@@ -7,7 +7,7 @@ use crate::ecs_fake::model::{Attachment, Disk};
 use crate::ecs_fake::params::Params;
 use crate::ecs_fake::state::State;
 use crate::stand_in::clock::ms;
-use crate::stand_in::error::{Result, ServiceError, bad};
+use crate::stand_in::error::{Result, ServiceError, bad, error};
 use serde_json::Value;
 
 fn incorrect_disk() -> ServiceError {
@@ -88,7 +88,8 @@ fn check(state: &State, context: &Context<'_>, id: &str, instance: &str) -> Resu
         Some("Available") => {}
         Some("In_use") => {
             let message = "The specified disk has been occupied.";
-            return Err(forbidden("InvalidDisk.InUse", message));
+            // Documented with this status, though the disk is there.
+            return Err(error(404, "InvalidDisk.InUse", message));
         }
         _ => return Err(incorrect_disk()),
     }
@@ -114,8 +115,10 @@ fn check(state: &State, context: &Context<'_>, id: &str, instance: &str) -> Resu
         return Err(forbidden("ResourcesNotInSameZone", message));
     }
     if instance.not_categories.contains(&disk.category) {
-        let message = "The instance type does not support this disk category.";
-        return Err(forbidden("NotSupportDiskCategory", message));
+        let message =
+            "The instanceType of the specified instance does not support this disk category.";
+        let code = "InvalidInstanceType.NotSupportDiskCategory";
+        return Err(forbidden(code, message));
     }
     let attachments = state.disks.values().filter_map(|disk| disk.attachment(now));
     let count = attachments

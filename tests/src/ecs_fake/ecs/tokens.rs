@@ -5,7 +5,7 @@ use crate::ecs_fake::context::Context;
 use crate::ecs_fake::params::Params;
 use crate::ecs_fake::state::{State, TokenUse};
 use crate::stand_in::clock::ms;
-use crate::stand_in::error::{Result, bad};
+use crate::stand_in::error::{Result, bad, error};
 
 const LEN_MAX: usize = 64;
 
@@ -36,15 +36,20 @@ pub(crate) fn made_before(
         return Ok(None);
     };
     if token.len() > LEN_MAX || !token.is_ascii() {
-        let message = "The specified parameter ClientToken is not valid.";
-        return Err(bad("InvalidParameter.ClientToken", message));
+        let message = "The ClientToken provided is invalid.";
+        return Err(bad("InvalidClientToken.ValueNotSupported", message));
     }
     let Some(used) = state.client_tokens.get(&key(context, token)) else {
         return Ok(None);
     };
     if used.parameters != essence(params) {
         let message = "Request uses a client token in a previous request but is not identical to that request.";
-        return Err(bad("IdempotentParameterMismatch", message));
+        // Documented with one status here and with another there.
+        let status = match context.call.operation.as_str() {
+            "CreateSnapshot" => 403,
+            _ => 400,
+        };
+        return Err(error(status, "IdempotentParameterMismatch", message));
     }
     if used.over > context.now {
         let message = "The previous idempotent request(s) is still processing.";
