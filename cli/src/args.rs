@@ -24,8 +24,8 @@ Examples:
   flr mount web01.img /mnt/w && ls /mnt/w && flr umount /mnt/w
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 partial, 4 no such path, 6 verification mismatch,
-7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 13 needs --yes, 20/21 done/partial and
-temporary resources may remain, 130/143 interrupted";
+7 not supported, 9 damaged, 10 no such source, 11 busy, 12 permission, 13 needs --yes,
+20/21 done/partial and temporary resources may remain, 130/143 interrupted";
 
 /// Single files out of snapshots and disk images.
 ///

@@ -104,6 +104,28 @@ fn partial_ones_and_those_of_single_disks() {
 }
 
 #[test]
+fn a_disk_that_was_at_another_instance_when_that_was_backed_up() {
+    let stage = Stage::new();
+    {
+        let mut state = stage.fake.state();
+        let disks = [(DATA, PLAIN)];
+        for (kind, id) in [
+            ("UDM_ECS", "s-000200000000000000bk"),
+            ("UDM_ECS_DISK", "s-000300000000000000bk"),
+        ] {
+            let mut backup = BackupPoint::new(id, &disks);
+            kind.clone_into(&mut backup.source);
+            backup.instance_id = Some("i-bp199999999999999999".to_owned());
+            state.backups.push(backup);
+        }
+    }
+    let points = stage.points(INSTANCE);
+    let last = points.last().expect("points");
+    assert_eq!(ids(last), [PLAIN]);
+    assert!(tag(last, "point").is_some(), "{last:#?}");
+}
+
+#[test]
 fn what_a_backup_is_of_may_be_gone() {
     let stage = Stage::new();
     {

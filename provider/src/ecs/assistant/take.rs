@@ -382,14 +382,19 @@ impl Work<'_> {
         };
         let goes_on = format!("the snapshots of {id} go on being taken");
         let mut pause = Pause::new();
+        let since_made = Instant::now();
         let mut decided_by = None;
         let doing = || format!("wait for the snapshots of {id}");
         let failed = |fault| fault::error(doing(), fault);
         loop {
             let group = group::look(self.client, id).await.map_err(failed)?;
-            let mut limit = self.limit().saturating_add(GRACE);
+            let limit = self.limit().saturating_add(GRACE);
             match group {
-                None => limit = limit.min(self.begun.elapsed().max(SHOWN_LIMIT)),
+                None if since_made.elapsed() > SHOWN_LIMIT => {
+                    let words = format!("the group {id} is not shown");
+                    return Err(self.refused(FaultKind::Unknown, words, look()));
+                }
+                None => {}
                 Some(group) if group.status.as_deref() == Some("failed") => {
                     return Err(self.refused(
                         FaultKind::Refused,

@@ -55,12 +55,12 @@ impl Subject {
         let mut questions = Vec::new();
         if let Some(instance) = &self.instance {
             questions.push(("UDM_ECS", of("InstanceId", instance)));
-            questions.push(("UDM_ECS_DISK", of("InstanceId", instance)));
         }
         for disk in &self.disks {
-            // Points of the instance that a disk was at earlier have it, too.
+            // Another instance that it was at earlier may have been backed up with it: of that, there is
+            // the part.
             let kinds: &[&'static str] = match self.instance {
-                Some(_) => &["UDM_DISK"],
+                Some(_) => &["UDM_DISK", "UDM_ECS_DISK"],
                 None => &KINDS,
             };
             questions.extend(kinds.iter().map(|kind| (*kind, of("DiskId", disk))));
@@ -204,8 +204,8 @@ mod tests {
         subject.instance = Some("i-1".into());
         let of_instance = [
             "UDM_ECS InstanceId=i-1",
-            "UDM_ECS_DISK InstanceId=i-1",
             "UDM_DISK DiskId=d-1",
+            "UDM_ECS_DISK DiskId=d-1",
         ];
         assert_eq!(asked(&subject), of_instance);
         subject.everything = true;

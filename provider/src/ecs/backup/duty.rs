@@ -22,7 +22,8 @@ pub(super) fn owed(client: &Client, snapshot: &str, expires: Option<UnixTime>) -
         kind: SNAPSHOT.to_owned(),
         id: snapshot.to_owned(),
         what:
-            "a disk was made of it, so Cloud Backup does not delete it any more, and it is paid for"
+            "a disk was made of it, or about to be: Cloud Backup does not delete it any more then, and it is \
+               paid for"
                 .to_owned(),
         settle,
         due: expires,
