@@ -321,7 +321,7 @@ impl CopyEvents for Events<'_> {
             ),
             Warning::NameShortened(name) => (
                 "name",
-                format!("the name is too long here: {}", for_terminal(name)),
+                format!("has another name here: {}", for_terminal(name)),
             ),
             Warning::NoDamageMap(error) => (
                 "damage-map",

@@ -11,7 +11,7 @@ const STRETCH_COUNT: u64 = 40_000;
 const STRETCH_DISTANCE: u64 = 64 << 10;
 
 /// A disk without a filesystem, made once for each build folder.
-fn large_disk(place: &Place) {
+pub(crate) fn large_disk(place: &Place) {
     let dir = flr_tests::image::scratch();
     let path = dir.join("large.img");
     let size = STRETCH_COUNT * STRETCH_DISTANCE;
@@ -29,7 +29,7 @@ fn large_disk(place: &Place) {
     std::os::unix::fs::symlink(path, place.path("large.img")).unwrap();
 }
 
-fn interrupted(
+pub(crate) fn interrupted(
     signal: Signal,
     args: &[&str],
     begun: impl Fn(&Place) -> bool,
@@ -54,7 +54,7 @@ fn interrupted(
 }
 
 /// Whether a file under a temporary name has content.
-fn in_the_middle(place: &Place) -> bool {
+pub(crate) fn in_the_middle(place: &Place) -> bool {
     place.names("to").iter().any(|name| {
         let path = place.path("to").join(name);
         name.starts_with(".flr-") && path.metadata().is_ok_and(|metadata| metadata.len() > 0)

@@ -158,6 +158,8 @@ pub(super) struct Directory {
     fd: Arc<OwnedFd>,
     identity: Identity,
     sync: bool,
+    /// Names that Windows does not take may be refused here.
+    strict_names: bool,
 }
 
 /// Which inode, as the host numbers them.
@@ -185,14 +187,17 @@ impl AsFd for Directory {
 impl Directory {
     fn new(fd: OwnedFd, parent: Option<&Self>) -> io::Result<Self> {
         let identity = Identity::of(&rustix::fs::fstat(&fd)?);
-        let sync = match parent {
-            Some(parent) if parent.identity.device == identity.device => parent.sync,
-            _ => reports_errors_late(&fd),
+        let (sync, strict_names) = match parent {
+            Some(parent) if parent.identity.device == identity.device => {
+                (parent.sync, parent.strict_names)
+            }
+            _ => (reports_errors_late(&fd), may_refuse_names(&fd)),
         };
         Ok(Self {
             fd: Arc::new(fd),
             identity,
             sync,
+            strict_names,
         })
     }
 
@@ -222,6 +227,28 @@ impl Directory {
     /// Creates the directory `name`, closed to everybody else until its real mode is set.
     pub(super) fn make_child(&self, name: &EntryName) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(self, name.as_os_str(), Mode::RWXU)?)
+    }
+
+    /// The name as this directory takes it: another one if it refuses names that Windows does not take.
+    pub(super) fn fitting(&self, name: EntryName) -> EntryName {
+        match name.without_forbidden() {
+            Some(other) if self.strict_names && self.refuses(&name) => other,
+            _ => name,
+        }
+    }
+
+    /// Tries with a directory, which goes at once. What is there already was not refused.
+    fn refuses(&self, name: &EntryName) -> bool {
+        match rustix::fs::mkdirat(self, name.as_os_str(), Mode::RWXU) {
+            Ok(()) => {
+                let removed = rustix::fs::unlinkat(self, name.as_os_str(), AtFlags::REMOVEDIR);
+                if let Err(errno) = removed {
+                    tracing::debug!(?name, %errno, "a directory made to try a name stays");
+                }
+                false
+            }
+            Err(errno) => matches!(errno, Errno::INVAL | Errno::ILSEQ | Errno::NOENT),
+        }
     }
 
     /// What stands under `name`, itself and not what it links to.
@@ -272,6 +299,23 @@ fn reports_errors_late(fd: &OwnedFd) -> bool {
     !matches!(kind, Ok(Ok(kind)) if LOCAL.contains(&kind))
 }
 
+/// Whether a filesystem may have Windows' rules for names: FAT, exFAT, NTFS, those of servers and of FUSE.
+fn may_refuse_names(fd: &OwnedFd) -> bool {
+    /// FAT, exFAT, ntfs3, FUSE, SMB 1, CIFS, SMB 2.
+    const STRICT: [u64; 7] = [
+        0x4d44,
+        0x2011_bab0,
+        0x7366_746e,
+        0x6573_5546,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+    ];
+    let kind = rustix::fs::fstatfs(fd).map(|stat| u64::try_from(stat.f_type));
+    // Magic numbers of 32 bits may come with their sign.
+    matches!(kind, Ok(Ok(kind)) if STRICT.contains(&(kind & 0xffff_ffff)))
+}
+
 /// A name that is one component of a path: no slash, no NUL, not `.` or `..`, short enough.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct EntryName(OsString);
@@ -286,6 +330,29 @@ impl EntryName {
             return Err(Error::Usage(format!("\"{shown}\" cannot name a file")));
         }
         Ok(Self(OsString::from_vec(shortened(name))))
+    }
+
+    /// The same with what Windows does not take in a name as `%XX`: `"*:<>?|\` and control characters, and a
+    /// space or dot at the end ("Naming Files, Paths, and Namespaces", Microsoft); then `%` too, so that it can
+    /// be read back. A name that looks like that already is in the way of one that would: that one fails.
+    /// `None`: Windows takes it.
+    fn without_forbidden(&self) -> Option<Self> {
+        let name = self.as_bytes();
+        let is_bad = |byte: u8| byte < 0x20 || b"\"*:<>?|\\".contains(&byte);
+        let bad_end = matches!(name.last(), Some(b' ' | b'.'));
+        if !bad_end && !name.iter().any(|byte| is_bad(*byte)) {
+            return None;
+        }
+        let mut out = Vec::with_capacity(name.len());
+        let last = name.len().saturating_sub(1);
+        for (at, byte) in name.iter().enumerate() {
+            if is_bad(*byte) || *byte == b'%' || (at == last && bad_end) {
+                out.extend(format!("%{byte:02X}").bytes());
+            } else {
+                out.push(*byte);
+            }
+        }
+        Some(Self(OsString::from_vec(shortened(&out))))
     }
 
     pub(super) fn as_os_str(&self) -> &OsStr {
@@ -344,6 +411,19 @@ mod tests {
         };
         assert!(must_sync("/proc"));
         assert!(!must_sync("/dev/shm"));
+    }
+
+    #[test]
+    fn what_windows_does_not_take_is_spelled_out() {
+        let other = |name: &[u8]| {
+            let name = EntryName::new(name).unwrap().without_forbidden();
+            name.map(|name| name.as_bytes().to_vec())
+        };
+        assert_eq!(other(b"plain 100%.txt"), None);
+        assert_eq!(other(b"a:b%3A"), Some(b"a%3Ab%253A".to_vec()));
+        assert_eq!(other(b"end. "), Some(b"end.%20".to_vec()));
+        assert_eq!(other(b"tab\t\xff"), Some(b"tab%09\xff".to_vec()));
+        assert_eq!(other(&[b'?'; 255]).unwrap().len(), 255);
     }
 
     #[test]

@@ -279,7 +279,13 @@ impl Run<'_> {
                     "needs {size} bytes with its holes, {free} are free"
                 ));
             }
-            if size >= RATIO_CHECK_BYTES_MIN && size.checked_div(stored.max(1)) > Some(RATIO_MAX) {
+            // A node that says nothing of its blocks has as many as its map shows.
+            let least = size.checked_div(RATIO_MAX).unwrap_or(0);
+            let stored = match stored {
+                0 => stored_bytes(source, least),
+                stored => stored,
+            };
+            if size >= RATIO_CHECK_BYTES_MIN && stored < least {
                 return refused(format!("{stored} bytes unfold to {size}"));
             }
         }

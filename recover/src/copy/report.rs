@@ -129,7 +129,8 @@ pub enum Warning {
     SetIdStripped(u32),
     /// File capabilities were taken away.
     CapabilitiesStripped,
-    /// The name is too long for the destination and was shortened; this is the new one.
+    /// The destination does not take the name, which is too long or has what is not allowed there; this is the
+    /// new one.
     NameShortened(Vec<u8>),
     /// The map of what could not be read of the file could not be written beside it.
     NoDamageMap(io::Error),

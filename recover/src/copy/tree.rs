@@ -242,13 +242,14 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
                 return Next::Skip;
             }
         };
-        let shortened = (entry_name.as_bytes() != name)
-            .then(|| Warning::NameShortened(entry_name.as_bytes().to_vec()));
         let Some(task) = self.task(found, entry_name) else {
             return Next::Skip;
         };
-        if let Some(shortened) = shortened {
-            self.run.tally.warning(&task.item, &shortened);
+        if task.name.as_bytes() != name {
+            let new = task.name.as_bytes().to_vec();
+            self.run
+                .tally
+                .warning(&task.item, &Warning::NameShortened(new));
         }
         match kind {
             FileKind::Directory => return self.enter(task, false),
@@ -267,9 +268,14 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
     /// The task of one entry in the directory on top. `None`: that could not be opened, which is told.
     fn task(&mut self, found: Found, name: EntryName) -> Option<Task> {
         let (kind, size) = (found.metadata.kind, found.metadata.size);
+        let directory = self.top_directory();
+        let name = match &directory {
+            Ok(directory) => directory.fitting(name),
+            Err(_) => name,
+        };
         let mut item = self.item(found.path, Some(name.as_bytes()), Some(kind), size);
         item.modified = Some(found.metadata.mtime);
-        let directory = match self.top_directory() {
+        let directory = match directory {
             Ok(directory) => directory,
             Err(error) => {
                 self.run.tally.failed(&item, &error);

@@ -283,3 +283,32 @@ print(kept, beside)
         .collect();
     assert!(counts[0] > 20 && counts[1] > 0, "{}", said.out);
 }
+
+#[test]
+fn names_that_the_destination_refuses_get_others() {
+    if !require(&[
+        "root",
+        "fuse",
+        "mount",
+        "losetup",
+        "mkfs.ext4",
+        "mkfs.ntfs",
+        "ntfs-3g",
+    ]) {
+        return;
+    }
+    let place = Place::new();
+    let build = r#"
+truncate -s 16M names.img; mkfs.ext4 -q names.img; mkdir m; mount -o loop names.img m
+printf 1 > 'm/a:b'; printf 3 > 'm/what?'; printf 4 > m/plain
+mkdir 'm/dir.'; printf 5 > 'm/dir./in'
+umount m
+truncate -s 16M windows.img; mkfs.ntfs -F -Q -q windows.img
+ntfs-3g -o windows_names,permissions windows.img m
+flr --json restore names.img --to m/out > lines || echo "ended with $?"
+cd m/out; for f in *; do [ -d "$f" ] || printf '%s %s\n' "$f" "$(cat "$f")"; done
+cat dir%2E/in; cd ../..; umount m
+"#;
+    let said = as_root(&place, build);
+    assert_eq!(said.out, "a%3Ab 1\nplain 4\nwhat%3F 3\n5", "{}", said.err);
+}

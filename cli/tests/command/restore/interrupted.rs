@@ -1,7 +1,7 @@
 //! A restore that is killed, or whose writes fail, at many points: nothing half stands under a final name,
 //! and `--resume` makes the same tree.
 
-use crate::place::{Place, Said, until};
+use crate::place::{Place, Said};
 use flr_tests::require::require;
 
 /// Calls that a restore makes, and which of them fails or kills it. They are counted in each thread by itself:
@@ -141,44 +141,14 @@ fn what_was_recorded_is_used() {
 
 #[test]
 fn a_signal_leaves_whole_files_and_says_how_to_go_on() {
-    use rustix::process::{Pid, Signal, kill_process};
-    use std::io::{BufRead, BufReader, Read};
-    use std::process::Stdio;
+    use crate::interrupt::{in_the_middle, interrupted};
+    use rustix::process::Signal;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let place = Place::new();
-        let mut command = place.flr(&["restore", "--json", "web01.img", "--to", "out"]);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        // It has begun, and waits for its lines to be read.
-        let mut first = String::new();
-        out.read_line(&mut first).unwrap();
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-        let rest = std::thread::spawn(move || out.read_to_string(&mut String::new()));
-        let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        let mut status = None;
-        until("the restore ends", || {
-            status = child.try_wait().unwrap();
-            status.is_some()
-        });
-        rest.join().unwrap().unwrap();
-        let ended = status.unwrap().code().unwrap();
-        // It may have been done when the signal came.
-        assert!(ended == code || ended == 3 || ended == 0, "{ended} {said}");
-        if ended == code {
-            assert!(said.contains("--resume"), "{said}");
-        }
-        let left = place.shell("find out -name '.flr-*'");
-        assert_eq!(left.out, "");
+        let args = ["restore", "large.img::raw", "--to", "to"];
+        let (place, found, said) = interrupted(signal, &args, in_the_middle);
+        assert_eq!(found, code, "{said}");
+        assert_eq!(place.names("to"), [""; 0]);
+        assert!(said.contains("warning: interrupted: 0 files"), "{said}");
+        assert!(said.contains("--resume"), "{said}");
     }
 }
