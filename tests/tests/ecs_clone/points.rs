@@ -1,7 +1,7 @@
 //! Points in time, as the catalog makes them of what the stand-in describes.
 
 use crate::stage::{OTHER_INSTANCE, SNAPSHOT, snapshot};
-use flr_provider::ecs::{BeforeClone, Client, ClientSettings, EcsCatalog, Keys};
+use flr_provider::ecs::{BeforeClone, Checked, Client, ClientSettings, EcsCatalog, Keys};
 use flr_provider::point::{Access, AccessMode, Catalog, Consistency, OpenHow, PointInfo};
 use flr_provider::{Error, Result};
 use flr_tests::ecs_fake::{
@@ -262,9 +262,12 @@ fn what_cannot_be_read_says_why() {
 struct Never;
 
 impl BeforeClone for Never {
-    fn check(&self, _: &Client, point: &PointInfo, how: &OpenHow) -> Result<Vec<String>> {
+    fn check(&self, _: &Client, point: &PointInfo, how: &OpenHow) -> Result<Checked> {
         match how.yes {
-            true => Ok(vec!["it is as you say".to_owned()]),
+            true => Ok(Checked {
+                notes: vec!["it is as you say".to_owned()],
+                ..Checked::default()
+            }),
             false => Err(Error::Cost {
                 what: format!("{} would never end", point.id),
                 hint: None,
