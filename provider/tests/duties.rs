@@ -1,7 +1,6 @@
 //! Duties, looked after by the engine against a provider that says what is gone.
 
 #![expect(
-    clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a test may fail"
