@@ -29,6 +29,7 @@ const NOT_THIS_ONE: &[&str] = &[
     "InvalidDataDiskSize.ValueNotSupported",
     "InvalidDiskCategory",
     "InvalidDiskSize.NotSupported",
+    "InvalidInstanceType.NotSupportDiskCategory",
     "InvalidOperation.InstanceTypeNotSupport",
     "InvalidPerformanceLevel.Malformed",
     "NotSupportDiskCategory",
@@ -192,6 +193,7 @@ mod tests {
             "InvalidDataDiskCategory.ValueNotSupported",
             "InvalidDiskCategory.NotSupported",
             "InvalidDiskSize.NotSupported",
+            "InvalidInstanceType.NotSupportDiskCategory",
             "OperationDenied.PerformanceLevelNotMatch",
             "Zone.NotOnSale",
         ] {

@@ -164,7 +164,8 @@ mod tests {
             query: &query,
             form,
         };
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_698_315_752);
+        let now = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1_698_315_752));
+        let now = now.unwrap();
         let request = wire().request(call, "cn-hangzhou", keys, now);
         request.unwrap().build().unwrap()
     }

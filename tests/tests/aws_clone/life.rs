@@ -1,7 +1,8 @@
 //! The whole life of a temporary volume, and what is refused before one is made.
 
-use crate::stage::{HERE, INSTANCE, Running, SECOND, SNAPSHOT, Stage, digest, other_key};
+use crate::stage::{HERE, INSTANCE, SECOND, SNAPSHOT, Stage, digest, other_key};
 use flr_tests::aws_fake::Call;
+use flr_tests::victim::harness::Running;
 use std::time::Duration;
 
 fn calls(stage: &Stage, operation: &str) -> Vec<Call> {

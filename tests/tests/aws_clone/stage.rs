@@ -3,7 +3,7 @@
 use flr_tests::aws_fake::{
     AccessKey, BLOCK_LEN, Blocks, Config, Fake, Instance, REGION, Snapshot, State, Volume,
 };
-pub(crate) use flr_tests::victim::harness::{Running, Said};
+pub(crate) use flr_tests::victim::harness::Said;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
