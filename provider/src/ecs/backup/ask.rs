@@ -85,10 +85,7 @@ pub(super) async fn points(client: &Client, subject: &Subject) -> Result<Vec<Bac
 ///
 /// # Errors
 /// As [`points`].
-pub(in crate::ecs) async fn point_of_id(
-    client: &Client,
-    id: &str,
-) -> Result<Option<BackupPoint>, Fault> {
+pub(super) async fn point_of_id(client: &Client, id: &str) -> Result<Option<BackupPoint>, Fault> {
     let ids = serde_json::Value::from(vec![id]).to_string();
     let form = vec![("SnapshotIds".to_owned(), ids)];
     for kind in KINDS {

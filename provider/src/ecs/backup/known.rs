@@ -58,11 +58,6 @@ impl Backups {
         self.of(native)?.instance_id.clone()
     }
 
-    /// Whether there are none.
-    pub(in crate::ecs) const fn is_empty(&self) -> bool {
-        self.points.is_empty()
-    }
-
     /// Snapshots of points of this instance.
     pub(in crate::ecs) fn natives_of_instance(&self, instance: &str) -> Vec<String> {
         let points = self.points.iter();
@@ -93,10 +88,7 @@ pub(super) async fn asked(
 ) -> Result<Backups, Fault> {
     match timeout(patience, ask::points(client, subject)).await {
         Ok(points) => Ok(Backups::new(points?)),
-        Err(_) => {
-            let words = format!("Cloud Backup gave no answer within {patience:?}");
-            Err(Fault::new(FaultKind::Unknown, words))
-        }
+        Err(_) => Err(no_answer(patience)),
     }
 }
 
@@ -110,8 +102,24 @@ pub(in crate::ecs) async fn known(client: &Client, subject: &Subject) -> Backups
         })
 }
 
+/// The point of an id of Cloud Backup's own, if there is one; for a listing.
+pub(in crate::ecs) async fn known_by_id(client: &Client, id: &str) -> Backups {
+    let asked = timeout(LISTING_PATIENCE, ask::point_of_id(client, id)).await;
+    let point = asked.unwrap_or_else(|_| Err(no_answer(LISTING_PATIENCE)));
+    let point = point.unwrap_or_else(|fault| {
+        unanswered(&fault);
+        None
+    });
+    Backups::new(point.into_iter().collect())
+}
+
+fn no_answer(patience: Duration) -> Fault {
+    let words = format!("Cloud Backup gave no answer within {patience:?}");
+    Fault::new(FaultKind::Unknown, words)
+}
+
 /// Says that Cloud Backup could not be asked, the first time.
-pub(in crate::ecs) fn unanswered(fault: &Fault) {
+fn unanswered(fault: &Fault) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !SAID.swap(true, Ordering::Relaxed) {
         tracing::warn!(

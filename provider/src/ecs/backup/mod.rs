@@ -24,8 +24,8 @@ mod list;
 mod signs;
 
 pub use answer::BackupPoint;
-pub(super) use ask::{Subject, point_of_id};
+pub(super) use ask::Subject;
 pub use check::CloudBackup;
 pub(super) use duty::is_settled;
-pub(super) use known::{Backups, known};
+pub(super) use known::{known, known_by_id};
 pub(super) use list::{POINT_TAG, label, mark};

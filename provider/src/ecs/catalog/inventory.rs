@@ -6,7 +6,7 @@ use crate::ecs::api::{
     Disk, Image, Query, Snapshot, describe_disks, describe_image, describe_instances,
     describe_snapshot_groups, describe_snapshots,
 };
-use crate::ecs::backup::{self, BackupPoint, Backups, Subject};
+use crate::ecs::backup::{self, BackupPoint, Subject};
 use crate::ecs::client::Client;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
@@ -97,8 +97,7 @@ async fn snapshot(client: &Client, id: &str) -> Result<Vec<PointInfo>> {
         }
         // Points of Cloud Backup have ids that look the same.
         None => {
-            let point = backup::point_of_id(client, id).await.unwrap_or_default();
-            let backups = Backups::new(point.into_iter().collect());
+            let backups = backup::known_by_id(client, id).await;
             let ids = backups.natives();
             found = snapshots_of_ids(client, &ids, id).await?;
             backups
@@ -131,16 +130,18 @@ pub(super) async fn disk(client: &Client, id: &str) -> Result<Vec<PointInfo>> {
     let mut found = snapshots(client, Query::by("DiskId", id), id).await?;
     found.retain(|snapshot| snapshot.source_disk_id.as_deref() == Some(id));
     let backups = backup::known(client, &Subject::disk(id)).await;
-    add_missing(client, &mut found, backups.natives_of_disk(id), id).await?;
+    let natives = backups.natives_of_disk(id);
+    let is_backed_up = !natives.is_empty();
+    add_missing(client, &mut found, natives, id).await?;
     // A disk that is gone has left its snapshots; without any it must at least be there.
-    let gone = match found.is_empty() || !backups.is_empty() {
+    let gone = match found.is_empty() || is_backed_up {
         true => {
             let there = disks(client, Query::ids("DiskIds", &[id]), id).await?;
             there.iter().all(|disk| disk.disk_id != id)
         }
         false => false,
     };
-    if gone && found.is_empty() && backups.is_empty() {
+    if gone && found.is_empty() && !is_backed_up {
         let what = format!("disk {id}, and no snapshot of it,");
         return Err(not_here(client, &what));
     }
@@ -196,24 +197,20 @@ pub(super) async fn instance(client: &Client, id: &str) -> Result<Vec<PointInfo>
     };
     let backups = backup::known(client, &subject).await;
     // Of disks that are no longer attached.
-    let natives = backups.natives_of_instance(id).into_iter();
-    add_missing(
-        client,
-        &mut found,
-        groups.keys().cloned().chain(natives),
-        id,
-    )
-    .await?;
+    let natives = backups.natives_of_instance(id);
+    let is_backed_up = !natives.is_empty();
+    let others = groups.keys().cloned().chain(natives);
+    add_missing(client, &mut found, others, id).await?;
     for snapshot in &mut found {
         snapshot.group = groups.get(&snapshot.snapshot_id).cloned();
     }
     let mut sources = backup::mark(&mut found, &backups);
-    if attached.is_empty() && (found.is_empty() || !backups.is_empty()) {
+    if attached.is_empty() && (found.is_empty() || is_backed_up) {
         let query = Query::ids("InstanceIds", &[id]);
         let answer = describe_instances(client, &query.patiently()).await;
         let there = self::found(answer).map_err(failed(format!("look for {id}")))?;
         sources.object_is_gone = there.iter().all(|instance| instance.instance_id != id);
-        if sources.object_is_gone && found.is_empty() && backups.is_empty() {
+        if sources.object_is_gone && found.is_empty() && !is_backed_up {
             let what = format!("instance {id}, and no set of snapshots of it,");
             return Err(not_here(client, &what));
         }
