@@ -58,11 +58,13 @@ impl PointInfo {
             "recoverable",
             "recovering",
             "deleting",
-            "partial",
             "invalid",
             "missing",
         ];
-        !unfinished.contains(&self.state.as_str())
+        // Of an instance some volumes may lack a snapshot, and the others are read; a volume of ONTAP
+        // that lacks some of its parts cannot be.
+        let in_parts = self.state == "partial" && matches!(self.access, Access::None(_));
+        !in_parts && !unfinished.contains(&self.state.as_str())
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
     let mut places = journal.scopes()?;
     // What is in the journal, or has a name, is looked at, or it is said why not.
     let mut wanted = places.clone();
+    let mut unasked = Vec::new();
     for provider in CLOUDS {
         let sources = sources(ctx.remote.config()?, provider.name);
         for reach in std::iter::once(named.clone()).chain(sources) {
@@ -36,8 +37,18 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Gc) -> Outcome {
                     }
                     places.extend(more);
                 }
-                Err(failure) => ctx.fail(provider.name, &failure)?,
+                // Without credentials for it nobody has made anything there, as far as this user goes.
+                Err(error) if reach == named && lacks_credentials(&error) => {
+                    unasked.push((provider.name, error));
+                }
+                Err(error) => ctx.fail(provider.name, &provider_failure(&error))?,
             }
+        }
+    }
+    for (name, error) in unasked {
+        match places.is_empty() {
+            true => ctx.fail(name, &provider_failure(&error))?,
+            false => ctx.out.note(&format!("{name} was not looked at: {error}")),
         }
     }
     let mut cleanup = Cleanup::default();
@@ -124,14 +135,13 @@ fn sources(config: &Config, provider: &str) -> Vec<Reach> {
 }
 
 /// Where something may have been left that the journal does not know of.
-fn beyond(provider: &str, reach: &Reach, args: &Gc) -> Result<Vec<Place>, Failure> {
+fn beyond(provider: &str, reach: &Reach, args: &Gc) -> Result<Vec<Place>, flr_provider::Error> {
     let which = match (&reach.region, args.all_regions) {
         (_, true) => Which::All,
         (Some(region), false) => Which::One(region),
         (None, false) => Which::Configured,
     };
-    let regions = regions(provider, &reach.way, which);
-    let regions = regions.map_err(|error| provider_failure(&error))?;
+    let regions = regions(provider, &reach.way, which)?;
     let places = regions.into_iter().map(|region| Place {
         provider: provider.to_owned(),
         region,
@@ -163,6 +173,10 @@ fn clean(
 
 fn has_no_credentials(error: &Error) -> bool {
     matches!(error, Error::Fault { fault, .. } if fault.is(NO_CREDENTIALS))
+}
+
+fn lacks_credentials(error: &flr_provider::Error) -> bool {
+    matches!(error, flr_provider::Error::Remote { fault, .. } if fault.is(NO_CREDENTIALS))
 }
 
 /// One line for each resource, each of which is counted.
