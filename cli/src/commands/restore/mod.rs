@@ -174,7 +174,10 @@ impl Run {
         let view = |source: &Source| Arc::clone(&source.opened.target.opened.view);
         let owners: Vec<_> = sources
             .iter()
-            .map(|source| owners::owners(job, &view(source)).map(Arc::new))
+            .map(|source| {
+                let mut warn = |text: &str| ctx.out.warn(text);
+                owners::owners(job, &view(source), &mut warn).map(Arc::new)
+            })
             .collect::<Result<_, _>>()?;
         options.expected = expected(job, first)?;
         let alone = others.is_empty() && matches!(first.place(job), Place::Onto);

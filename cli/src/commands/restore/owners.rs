@@ -5,9 +5,9 @@ use crate::args_restore::OwnerMode;
 use crate::exit::Exit;
 use crate::output::Failure;
 use flr_fs::FileKind;
-use flr_recover::View;
 use flr_recover::copy::{IdNames, Owners};
 use flr_recover::shown::for_terminal;
+use flr_recover::{Error, View};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -16,14 +16,18 @@ use std::path::Path;
 const LIST_BYTES_MAX: u64 = 4 << 20;
 
 /// Which owners the copies get, by what the guest and this machine call them.
-pub(crate) fn owners(job: &Job, view: &View) -> Result<Owners, Failure> {
+pub(crate) fn owners(
+    job: &Job,
+    view: &View,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Owners, Failure> {
     let mut owners = Owners::default();
     if job.owner == OwnerMode::None {
         return Ok(owners);
     }
     if !job.numeric {
-        owners.users.guest = of_guest(view, b"/etc/passwd");
-        owners.groups.guest = of_guest(view, b"/etc/group");
+        owners.users.guest = of_guest(view, "/etc/passwd", warn);
+        owners.groups.guest = of_guest(view, "/etc/group", warn);
         owners.users.host = of_host("/etc/passwd");
         owners.groups.host = of_host("/etc/group");
     }
@@ -33,19 +37,32 @@ pub(crate) fn owners(job: &Job, view: &View) -> Result<Owners, Failure> {
     Ok(owners)
 }
 
-/// Names of the guest. A view without them, or with what cannot be read, has none: numbers stay.
-fn of_guest(view: &View, path: &[u8]) -> IdNames {
-    let read = || {
-        let found = view.resolve(path, true).ok()?;
-        if found.metadata.kind != FileKind::File || found.metadata.size > LIST_BYTES_MAX {
-            return None;
+/// Names of the guest. A view without them has none: numbers stay. Where they cannot be read that is said.
+fn of_guest(view: &View, path: &str, warn: &mut dyn FnMut(&str)) -> IdNames {
+    match read_guest(view, path.as_bytes()) {
+        Ok(text) => IdNames::parse(&text),
+        Err(Error::NotFound(_)) => IdNames::default(),
+        Err(error) => {
+            let error = for_terminal(error.to_string().as_bytes());
+            warn(&format!(
+                "owners go by number, because the image's {path} cannot be read: {error}"
+            ));
+            IdNames::default()
         }
-        let source = view.open(found.node).ok()?;
-        let mut text = vec![0; usize::try_from(source.size().min(LIST_BYTES_MAX)).ok()?];
-        source.read_at(0, &mut text).ok()?;
-        Some(text)
-    };
-    read().map_or_else(IdNames::default, |text| IdNames::parse(&text))
+    }
+}
+
+/// A list of the guest; empty if it is no file, or larger than any list of users.
+fn read_guest(view: &View, path: &[u8]) -> Result<Vec<u8>, Error> {
+    let found = view.resolve(path, true)?;
+    if found.metadata.kind != FileKind::File || found.metadata.size > LIST_BYTES_MAX {
+        return Ok(Vec::new());
+    }
+    let source = view.open(found.node)?;
+    let len = usize::try_from(source.size().min(LIST_BYTES_MAX)).unwrap_or(usize::MAX);
+    let mut text = vec![0; len];
+    source.read_at(0, &mut text)?;
+    Ok(text)
 }
 
 /// Names here, of the files alone: no directory service is asked.

@@ -103,6 +103,13 @@ impl FileTree {
         }
     }
 
+    /// The size of what a listing shows without bytes. One that is not told is no file of none.
+    fn told_size(&self, path: &str) -> flr_fs::Result<u64> {
+        let record = self.ask(|| stat(&self.under, path))?;
+        let size = record.as_ref().and_then(Record::size);
+        size.ok_or_else(|| refused("the server does not say how large the file is"))
+    }
+
     fn listing(&self, dir: NodeId) -> flr_fs::Result<Arc<Vec<Entry>>> {
         if let Some(listing) = self.listings.get(&dir) {
             return Ok(listing);
@@ -282,10 +289,14 @@ impl Filesystem for FileTree {
         if self.nodes.get(node)?.1 {
             return Err(refused("it is a LUN: read it as one, ontap:SVM/VOLUME/LUN"));
         }
-        if metadata.size == 0 {
+        let size = match metadata.size {
+            0 => self.told_size(&path)?,
+            size => size,
+        };
+        if size == 0 {
             return Ok(Arc::new(Memory::new(Vec::new())));
         }
-        let store = FileStore::new(&self.under, &self.cluster, path, metadata.size);
+        let store = FileStore::new(&self.under, &self.cluster, path, size);
         Ok(Chunked::new(store, &self.reading))
     }
 }

@@ -38,6 +38,11 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Bytes, if the server says so.
+    pub(super) const fn size(&self) -> Option<u64> {
+        self.size
+    }
+
     /// What `stat` shows of it. `None`: it is nothing that has a place in a tree, such as a stream.
     pub(super) fn metadata(&self) -> Option<Metadata> {
         let kind = match self.kind.as_str() {
