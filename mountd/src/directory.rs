@@ -17,9 +17,8 @@ const HELD_COUNT_MAX: usize = 16;
 /// Memory that the held listings may take together; the newest is held in any case.
 const HELD_BYTES_MAX: usize = 64 << 20;
 
-/// Memory for the parents of directories, and what one takes.
-const PARENT_BYTES_MAX: usize = 1 << 20;
-const PARENT_BYTES: usize = 64;
+/// Parents of directories that are remembered.
+const PARENT_COUNT_MAX: usize = 1 << 14;
 
 /// Where an entry of a listing begins.
 const FIRST_ENTRY: u64 = 2;
@@ -35,7 +34,7 @@ impl Directories {
     pub(crate) fn new() -> Self {
         Self {
             held: Mutex::default(),
-            parents: Cache::new(PARENT_BYTES_MAX),
+            parents: Cache::counted(PARENT_COUNT_MAX),
         }
     }
 
@@ -66,7 +65,7 @@ impl Directories {
 
     /// Remembers that the directory `child` was found in `dir`.
     pub(crate) fn set_parent(&self, child: ViewNode, dir: ViewNode) {
-        self.parents.insert(child, dir, PARENT_BYTES);
+        self.parents.insert(child, dir, 1);
     }
 
     /// The directory that `dir` was found in; itself for the root, or if that has been forgotten.

@@ -35,7 +35,7 @@ impl Sources {
     pub(crate) fn new() -> Self {
         Self {
             // Counted, not weighed: nobody knows how much memory a source takes.
-            opened: Cache::new(SOURCE_COUNT_MAX),
+            opened: Cache::counted(SOURCE_COUNT_MAX),
         }
     }
 

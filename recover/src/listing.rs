@@ -6,10 +6,12 @@
 //! dropped. The same directory always gets the same names.
 
 use crate::view::ViewNode;
+use flr_fs::bytes::{clamp_usize, len_u64};
 use flr_fs::name::with_suffix;
-use flr_fs::{Fault, FileKind, RawName};
+use flr_fs::{Fault, FileKind, NodeId, RawName};
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 
 /// Longest name that is shown whole, in bytes; with a suffix it stays below FUSE's bound of 1024.
 const NAME_LEN_MAX: usize = 1000;
@@ -22,13 +24,24 @@ pub struct Listing {
     damaged: Vec<Fault>,
 }
 
-/// Where an entry's name lies in the arena, and what it names.
+/// Where an entry's name lies in the arena, and what it names: 24 bytes, since a directory may have millions.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    name_start: usize,
-    name_len: usize,
-    node: ViewNode,
+    node: NodeId,
+    /// The low 32 bits of where the name begins; the next 8 follow below.
+    name_start: u32,
+    name_len: u16,
+    filesystem: u16,
     kind: Option<FileKind>,
+    name_start_high: u8,
+}
+
+impl Slot {
+    fn name(&self) -> Range<usize> {
+        let start = (u64::from(self.name_start_high) << 32) | u64::from(self.name_start);
+        let start = clamp_usize(start, usize::MAX);
+        start..start.saturating_add(usize::from(self.name_len))
+    }
 }
 
 /// One entry of a [`Listing`].
@@ -88,11 +101,12 @@ impl Listing {
     }
 
     fn entry(&self, slot: &Slot) -> ListingEntry<'_> {
-        let end = slot.name_start.saturating_add(slot.name_len);
-        let name = self.names.get(slot.name_start..end).unwrap_or_default();
         ListingEntry {
-            name,
-            node: slot.node,
+            name: self.names.get(slot.name()).unwrap_or_default(),
+            node: ViewNode {
+                filesystem: slot.filesystem,
+                node: slot.node,
+            },
             kind: slot.kind,
         }
     }
@@ -155,13 +169,16 @@ impl ListingBuilder {
     }
 
     fn append(&mut self, name: &[u8], node: ViewNode, kind: Option<FileKind>) {
-        let name_start = self.listing.names.len();
+        let start = len_u64(self.listing.names.len());
         self.listing.names.extend_from_slice(name);
+        // Names are shorter than 64 KiB, and 1 TiB of them finds no room.
         self.listing.entries.push(Slot {
-            name_start,
-            name_len: name.len(),
-            node,
+            node: node.node,
+            name_start: u32::try_from(start & u64::from(u32::MAX)).unwrap_or(u32::MAX),
+            name_len: u16::try_from(name.len()).unwrap_or(u16::MAX),
+            filesystem: node.filesystem,
             kind,
+            name_start_high: u8::try_from(start >> 32).unwrap_or(u8::MAX),
         });
     }
 }
@@ -169,7 +186,20 @@ impl ListingBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flr_fs::NodeId;
+
+    #[test]
+    fn an_entry_takes_24_bytes() {
+        assert_eq!(size_of::<Slot>(), 24);
+        let slot = Slot {
+            node: NodeId(1),
+            name_start: 5,
+            name_len: 7,
+            filesystem: 0,
+            kind: None,
+            name_start_high: 2,
+        };
+        assert_eq!(slot.name(), 0x2_0000_0005..0x2_0000_000c);
+    }
 
     #[test]
     fn no_two_names_are_alike_and_none_is_lost() {

@@ -11,8 +11,9 @@ use flr_fs::{
     ByteSource, ChecksumPolicy, FileKind, Filesystem, Limits, OpenContext, ReplayPolicy, Tree,
     Volume, discover, registry,
 };
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Images in images that are opened.
 pub const NESTING_MAX: usize = 8;
@@ -36,6 +37,8 @@ pub struct Point {
     guest: OnceLock<Result<Opened>>,
     drives: OnceLock<Result<Opened>>,
     volumes: OnceLock<Result<Opened>>,
+    /// Views of single volumes that were asked for, by address.
+    views: Mutex<HashMap<String, Arc<View>>>,
 }
 
 /// A view of a point, or of one of its volumes.
@@ -92,6 +95,7 @@ impl Point {
             guest: OnceLock::new(),
             drives: OnceLock::new(),
             volumes: OnceLock::new(),
+            views: Mutex::default(),
         })
     }
 
@@ -177,7 +181,7 @@ impl Point {
         let Some((place, inside)) = volumes::place_of(&self.places, path) else {
             return Ok((self.volumes()?, [b"/", path].concat()));
         };
-        let view = Arc::new(View::new(Arc::clone(&place.filesystem)));
+        let view = self.view_of(place);
         let volume = Some(place.address.clone());
         Ok((
             Opened {
@@ -187,6 +191,15 @@ impl Point {
             },
             inside,
         ))
+    }
+
+    /// The view of one volume: the same for all addresses in it, since it remembers listings.
+    fn view_of(&self, place: &Place) -> Arc<View> {
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = views
+            .entry(place.address.clone())
+            .or_insert_with(|| Arc::new(View::new(Arc::clone(&place.filesystem))));
+        Arc::clone(view)
     }
 }
 

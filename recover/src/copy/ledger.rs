@@ -13,12 +13,14 @@ use super::resume::Recorded;
 use super::run::write_error;
 use super::verify::{Digest, Hasher};
 use crate::error::Result;
+use flr_fs::bytes::len_u64;
 use flr_fs::{Metadata, Timestamp};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const KEY_BYTES: usize = 16;
@@ -35,9 +37,13 @@ pub struct Ledger {
     path: PathBuf,
 }
 
-/// What a ledger said when it was opened. 48 bytes a file.
+/// What a ledger said when it was opened. Takes 8 bytes a file; the records are read when they are asked for.
 #[derive(Debug, Default)]
-pub struct Records(Vec<(Key, [u8; DIGEST_BYTES])>);
+pub struct Records {
+    file: Option<File>,
+    /// The first half of a number is the beginning of a key, the second where its record stands. In order.
+    places: Vec<u64>,
+}
 
 impl Ledger {
     /// Opens the ledger at `path`, whose folder must exist, and reads what is in it. `None`: another
@@ -114,46 +120,60 @@ impl Ledger {
 
 impl Records {
     fn read(file: &mut File) -> io::Result<Self> {
-        let mut records = Vec::new();
-        let mut reader = BufReader::with_capacity(1 << 16, file);
+        let mut places = Vec::new();
+        let mut reader = BufReader::with_capacity(1 << 16, &mut *file);
         let mut record = [0; RECORD_BYTES];
+        let mut number = 0_u32;
         while fill(&mut reader, &mut record)? {
-            let (body, check) = record.split_at(KEY_BYTES.saturating_add(DIGEST_BYTES));
-            let (key, digest) = body.split_at(KEY_BYTES);
-            if cut::<CHECK_BYTES>(body) != check {
-                continue;
+            if let Some((key, _)) = parse(&record) {
+                places.push(place(&key, number));
             }
-            if let (Ok(key), Ok(digest)) = (key.try_into(), digest.try_into()) {
-                records.push((key, digest));
-            }
+            let Some(next) = number.checked_add(1) else {
+                break;
+            };
+            number = next;
         }
-        // Of several records of one file the last one counts, and the sort is stable.
-        records.sort_by_key(|(key, _)| *key);
-        Ok(Self(records))
+        places.shrink_to_fit();
+        places.sort_unstable();
+        Ok(Self {
+            file: Some(file.try_clone()?),
+            places,
+        })
     }
 
-    /// Whether this file is among them.
+    /// Whether this file is among them. Reads from the disk.
     #[must_use]
     pub fn has(&self, destination: &Path, size: u64, modified: Timestamp) -> bool {
         self.find(&key(destination, size, modified)).is_some()
     }
 
+    /// Of several records of one file the last one counts. One that cannot be read is none.
     fn find(&self, wanted: &Key) -> Option<Digest> {
-        let end = self.0.partition_point(|(key, _)| key <= wanted);
-        let (key, digest) = self.0.get(end.checked_sub(1)?)?;
-        (key == wanted).then(|| Digest::new(*digest))
+        let file = self.file.as_ref()?;
+        let (first, last) = (place(wanted, 0), place(wanted, u32::MAX));
+        let start = self.places.partition_point(|place| *place < first);
+        let end = self.places.partition_point(|place| *place <= last);
+        let mut alike = self.places.get(start..end)?.iter().rev();
+        alike.find_map(|place| {
+            let number = *place & u64::from(u32::MAX);
+            let mut record = [0; RECORD_BYTES];
+            let at = number.checked_mul(len_u64(RECORD_BYTES))?;
+            file.read_exact_at(&mut record, at).ok()?;
+            let (key, digest) = parse(&record)?;
+            (key == *wanted).then(|| Digest::new(digest))
+        })
     }
 
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.places.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.places.is_empty()
     }
 }
 
@@ -181,6 +201,22 @@ fn cut<const N: usize>(bytes: &[u8]) -> [u8; N] {
         *to = *from;
     }
     first
+}
+
+/// The key and the digest of a record; `None` if it is torn.
+fn parse(record: &[u8; RECORD_BYTES]) -> Option<(Key, [u8; DIGEST_BYTES])> {
+    let (body, check) = record.split_at_checked(KEY_BYTES.saturating_add(DIGEST_BYTES))?;
+    let (key, digest) = body.split_at_checked(KEY_BYTES)?;
+    if cut::<CHECK_BYTES>(body) != check {
+        return None;
+    }
+    Some((key.try_into().ok()?, digest.try_into().ok()?))
+}
+
+/// Where the record of this number stands, in the list.
+fn place(key: &Key, number: u32) -> u64 {
+    let [a, b, c, d, ..] = *key;
+    u64::from(u32::from_be_bytes([a, b, c, d])) << 32 | u64::from(number)
 }
 
 /// Fills `record`; `false` at the end, also in the middle of a record.
