@@ -4,8 +4,14 @@ use crate::args::Algorithm;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 
+/// What GNU tar has to be told, since it sets only what it is asked to set.
+const DUMP_HELP: &str = "\
+To unpack all that is in a tar, as root:
+  flr dump ADDRESS | ssh HOST \"tar -C DIR --acls --xattrs --xattrs-include='*' --numeric-owner -xpf -\"";
+
 /// `dump`.
 #[derive(Debug, Args)]
+#[command(after_help = DUMP_HELP)]
 pub(crate) struct Dump {
     /// What to archive: a directory, or a single file. A directory's address with a slash at the end
     /// stands for its contents.

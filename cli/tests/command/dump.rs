@@ -58,6 +58,20 @@ fn unpacked_is_the_same(place: &Place, image: &str, flags: &str, told: &str) {
 }
 
 #[test]
+fn help_and_manual_have_the_whole_recipe() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("man")).unwrap();
+    place.run(&["man", "man"]).quiet();
+    let manual = place.shell("cat man/*dump*").out.replace('\\', "");
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/archives.md"));
+    for text in [place.run(&["dump", "--help"]).out, manual, page.unwrap()] {
+        for option in UNPACK.split(' ').filter(|word| !word.contains("warning")) {
+            assert!(text.contains(option), "{option}: {text}");
+        }
+    }
+}
+
+#[test]
 fn gnu_tar_unpacks_the_tree_that_the_kernel_shows() {
     if !require(&NEEDS) {
         return;
