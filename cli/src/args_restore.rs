@@ -59,7 +59,8 @@ pub(crate) struct Restore {
     /// Owners: those of the image, those of a table, or you.
     #[arg(long, value_name = "HOW", default_value = "keep")]
     pub(crate) owner: OwnerMode,
-    /// Table of owners, with --owner map: lines such as `user:alice:bob`, `group:1000:100`, `user:*:backup`.
+    /// Table of owners, with --owner map: lines such as `user:alice:bob`, `group:1000:100`, `user:*:backup`,
+    /// of NTFS also `user:S-1-5-21-…:bob`.
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
     /// Owners as numbers; otherwise a name of the image's passwd is looked up in this machine's.

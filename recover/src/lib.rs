@@ -10,6 +10,7 @@ pub mod error;
 mod folders;
 pub mod fstab;
 pub mod guest;
+mod id_names;
 pub mod listing;
 pub mod origin;
 pub mod point;
@@ -24,6 +25,7 @@ pub mod walk;
 pub mod windows;
 
 pub use error::{Error, Result};
+pub use id_names::{GROUP, IdNames, PASSWD};
 pub use listing::{Listing, ListingEntry};
 pub use point::{Lost, OpenOptions, Point, Target, follow};
 pub use view::{Resolved, View, ViewNode};

@@ -1,6 +1,7 @@
 //! `flr dump`: a tree as an archive on standard output.
 
 use super::cp::asked_name;
+use super::restore::by_number;
 use super::{Context, ends_in_slash};
 use crate::args_trees::{ArchiveForm, Dump};
 use crate::exit::Exit;
@@ -158,6 +159,10 @@ struct Teller<'a, 'o> {
 impl Teller<'_, '_> {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
+            Event::Unnamed(path, error) => {
+                let text = by_number(path, error);
+                self.bar.above(|| self.out.borrow_mut().warn(&text));
+            }
             Event::Advanced(bytes) => self.bar.add(*bytes),
             Event::Finished(_) => {}
             Event::LeftOut(item, why) => self.left_out(item, *why),

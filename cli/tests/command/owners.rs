@@ -37,12 +37,12 @@ impl Drop for Owners {
     }
 }
 
-fn list(dir: &str) -> String {
+pub(crate) fn list(dir: &str) -> String {
     format!("find {dir} -printf '/%P %U %G\\n' | sort")
 }
 
 /// Some users, and the group of all. No empty line: there ntfs-3g ends.
-fn users() -> String {
+pub(crate) fn users() -> String {
     let user = |i: u32| format!("{}:{}:{MACHINE}-{}\n", 5000 + i, 6000 + i, 12_000 + 2 * i);
     let users: String = (0..200).step_by(3).map(user).collect();
     format!("# uid:gid:SID\n{users}:7002:{MACHINE}-14001\n")

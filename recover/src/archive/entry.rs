@@ -1,8 +1,8 @@
 //! An entry of an archive: everything about a node but its content.
 
-use super::owners::Owners;
 use super::report::Lack;
 use crate::error::{Error, Result};
+use crate::id_names::IdNames;
 use crate::streams::{self, Value};
 use crate::view::{View, ViewNode};
 use flr_fs::{FileKind, Metadata, XattrName};
@@ -33,6 +33,14 @@ pub(super) struct Entry<'a> {
     /// Extended attributes as the kernel hands them out.
     pub(super) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) owners: &'a Owners,
+}
+
+/// Names of the guest's owners. What has none is stored by number alone: whoever unpacks with names needs
+/// those of both machines to agree.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    pub(super) users: IdNames,
+    pub(super) groups: IdNames,
 }
 
 impl Entry<'_> {

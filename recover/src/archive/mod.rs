@@ -13,7 +13,6 @@ mod acl;
 mod content;
 mod entry;
 mod links;
-mod owners;
 mod packed;
 mod report;
 mod run;

@@ -20,6 +20,9 @@ pub struct Item {
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// The guest's list of users or groups at this path cannot be read, so that owners have no names in the
+    /// archive, only numbers.
+    Unnamed(&'static str, &'a Error),
     /// So many bytes of content more are done, holes included.
     Advanced(u64),
     /// The entry is in the archive.
@@ -87,7 +90,7 @@ pub struct ArchiveReport {
     pub failed: u64,
     /// The first of those errors.
     pub first_error: Option<Error>,
-    /// Things that entries lack.
+    /// Things that entries lack; also lists of owners' names that could not be read.
     pub lacks: u64,
     /// Of `lacks`: those that the image has and that could not be read.
     pub xattrs_unreadable: u64,

@@ -1,13 +1,13 @@
 //! The walk that fills an archive.
 
 use super::content::{Content, Loaded};
-use super::entry::{self, Entry};
+use super::entry::{self, Entry, Owners};
 use super::links::Links;
-use super::owners::Owners;
 use super::report::{ArchiveReport, Event, Item, Lack, LeftOut};
 use super::{ArchiveOptions, Format};
 use crate::copy::stretches::{Buffer, PIECE_BYTES};
 use crate::error::{Error, Result};
+use crate::id_names::{GROUP, IdNames, PASSWD};
 use crate::view::{Resolved, View, ViewNode};
 use crate::walk::{Next, Step, walk};
 use flr_fs::bytes::len_u64;
@@ -60,16 +60,12 @@ impl<'a> Run<'a> {
         events: &'a mut dyn FnMut(Event<'_>),
         cancel: &'a AtomicBool,
     ) -> Self {
-        let owners = match options.format {
-            Format::Zip => Owners::default(),
-            Format::Tar | Format::TarZstd | Format::TarGzip => Owners::read(view),
-        };
         Self {
             view,
             options,
             events,
             cancel,
-            owners,
+            owners: Owners::default(),
             links: Links::default(),
             report: ArchiveReport::default(),
             buffer: Buffer::default(),
@@ -84,6 +80,12 @@ impl<'a> Run<'a> {
         name: Option<&[u8]>,
         sink: &mut dyn Sink,
     ) -> Result<ArchiveReport> {
+        if self.options.format != Format::Zip {
+            self.owners = Owners {
+                users: self.names(PASSWD),
+                groups: self.names(GROUP),
+            };
+        }
         if let Some(name) = name {
             self.add(sink, &source.path, name, source.node, &source.metadata)?;
         }
@@ -92,6 +94,15 @@ impl<'a> Run<'a> {
         }
         sink.finish()?;
         Ok(self.report)
+    }
+
+    /// Names of the guest's. Where they cannot be read that is told, and the numbers are in the archive.
+    fn names(&mut self, path: &'static str) -> IdNames {
+        IdNames::of_guest(self.view, path).unwrap_or_else(|error| {
+            bump(&mut self.report.lacks, 1);
+            (self.events)(Event::Unnamed(path, &error));
+            IdNames::default()
+        })
     }
 
     fn entries(&mut self, source: &Resolved, name: &[u8], sink: &mut dyn Sink) -> Result<()> {

@@ -26,7 +26,7 @@ fn make(view: &View, options: ArchiveOptions) -> Made {
     let (mut bytes, mut told) = (Vec::new(), Vec::new());
     let mut events = |event: Event<'_>| {
         let (word, item) = match &event {
-            Event::Advanced(_) | Event::Finished(_) => return,
+            Event::Advanced(_) | Event::Finished(_) | Event::Unnamed(..) => return,
             Event::LeftOut(item, why) => (format!("left out {why:?}"), item),
             Event::Lacks(item, Lack::Xattr { why, .. }) => (format!("lacks: {why}"), item),
             Event::Lacks(item, Lack::XattrUnreadable { .. }) => ("lacks".to_owned(), item),

@@ -8,7 +8,7 @@ use super::temp::TempEntry;
 use crate::error::Error;
 use crate::streams::{self, Value};
 use crate::view::ViewNode;
-use flr_fs::{FileKind, Metadata, Request, Timestamp, XattrName};
+use flr_fs::{FileKind, Metadata, Request, Sids, Timestamp, XattrName};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -75,16 +75,12 @@ impl Run<'_> {
         metadata: &Metadata,
     ) -> Streams {
         let mut owner_kept = true;
-        let owners = &self.options.owners;
-        let (uid, gid) = (
-            owners.users.map(metadata.uid),
-            owners.groups.map(metadata.gid),
-        );
-        if self.options.owner
-            && let Err(error) = target.set_owner(uid, gid)
-        {
-            owner_kept = false;
-            self.tally.warning(item, &Warning::Owner(error));
+        if self.options.owner {
+            let (uid, gid) = self.new_owner(item, node, metadata);
+            if let Err(error) = target.set_owner(uid, gid) {
+                owner_kept = false;
+                self.tally.warning(item, &Warning::Owner(error));
+            }
         }
         if metadata.kind != FileKind::Symlink {
             let mode = permitted_mode(self.options, &self.tally, item, metadata, owner_kept);
@@ -109,6 +105,33 @@ impl Run<'_> {
             self.tally.warning(item, &Warning::Times(error));
         }
         streams
+    }
+
+    /// Owner and group of the copy. What NTFS says of them is read only if a table asks for it.
+    fn new_owner(&self, item: &Item, node: ViewNode, metadata: &Metadata) -> (u32, u32) {
+        let owners = &self.options.owners;
+        let mut known = Sids::default();
+        if owners.has_sids() {
+            let stored = self.view.owner_sids(node).and_then(|stored| {
+                let Some(stored) = stored else {
+                    return Ok(Sids::default());
+                };
+                let mut sids = stored.sids?;
+                // Numbers that WSL has written stand above them.
+                sids.user = sids.user.filter(|_| !stored.has_uid);
+                sids.group = sids.group.filter(|_| !stored.has_gid);
+                Ok(sids)
+            });
+            match stored {
+                Ok(stored) => known = stored,
+                Err(error) => {
+                    let name = Some(b"its owner".to_vec());
+                    let unreadable = Warning::XattrUnreadable { name, error };
+                    self.tally.warning(item, &unreadable);
+                }
+            }
+        }
+        owners.map((metadata.uid, metadata.gid), &known)
     }
 
     fn set_xattrs(

@@ -43,7 +43,7 @@ pub use file::RATIO_MAX;
 pub use filter::{Filter, Filtered};
 pub use ledger::{Ledger, Records};
 pub use options::{CopyOptions, Overwrite, Verify};
-pub use owners::{IdNames, IdRules, Owners};
+pub use owners::{IdRules, Owners};
 pub use plan::{Plan, Planned};
 pub use report::{CopyEvents, CopyReport, Item, KeepReason, Made, Silent, SkipReason, Warning};
 pub use resume::{NothingRecorded, Recorded};

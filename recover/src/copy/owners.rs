@@ -1,6 +1,8 @@
 //! Which owner a copy gets: the number that the image has, what a table says, or the number that the same
 //! name has here.
 
+use crate::id_names::IdNames;
+use flr_fs::Sids;
 use std::collections::HashMap;
 
 /// Entries of an ACL that name a user or a group (`include/uapi/linux/posix_acl.h`).
@@ -10,52 +12,13 @@ const ACL_GROUP: u16 = 0x08;
 const ACL_HEADER_BYTES: usize = 4;
 const ACL_ENTRY_BYTES: usize = 8;
 
-/// Names of users or of groups, as `passwd` and `group` list them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IdNames {
-    names: HashMap<u32, Vec<u8>>,
-    ids: HashMap<Vec<u8>, u32>,
-}
-
-impl IdNames {
-    /// Reads `name:password:number:…` lines. Of several lines with one name or one number the first
-    /// counts, as for the C library; lines of another form say nothing.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Self {
-        let mut found = Self::default();
-        for line in text.split(|byte| *byte == b'\n') {
-            let mut fields = line.split(|byte| *byte == b':');
-            let (Some(name), Some(id)) = (fields.next(), fields.nth(1)) else {
-                continue;
-            };
-            let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
-            let (Some(id), false) = (id, name.is_empty() || name.starts_with(b"#")) else {
-                continue;
-            };
-            found.names.entry(id).or_insert_with(|| name.to_vec());
-            found.ids.entry(name.to_vec()).or_insert(id);
-        }
-        found
-    }
-
-    /// The name of a number.
-    #[must_use]
-    pub fn name_of(&self, id: u32) -> Option<&[u8]> {
-        self.names.get(&id).map(Vec::as_slice)
-    }
-
-    /// The number of a name.
-    #[must_use]
-    pub fn id_of(&self, name: &[u8]) -> Option<u32> {
-        self.ids.get(name).copied()
-    }
-}
-
 /// What is said of users, or of groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdRules {
     /// New numbers, by those in the image.
     pub table: HashMap<u32, u32>,
+    /// New numbers, by the security identifiers that NTFS has in place of numbers (`S-1-5-…`).
+    pub sids: HashMap<Box<str>, u32>,
     /// The new number of all that the table does not name.
     pub others: Option<u32>,
     /// Names in the image.
@@ -73,6 +36,11 @@ impl IdRules {
         found.or_else(by_name).unwrap_or(id)
     }
 
+    /// The number for a node that has this identifier in place of a number, if the table names it.
+    fn of_sid(&self, sid: Option<&str>) -> Option<u32> {
+        self.sids.get(sid?).copied()
+    }
+
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -88,6 +56,23 @@ pub struct Owners {
 }
 
 impl Owners {
+    /// Whether identifiers of nodes have to be known.
+    #[must_use]
+    pub fn has_sids(&self) -> bool {
+        !(self.users.sids.is_empty() && self.groups.sids.is_empty())
+    }
+
+    /// Owner and group of a copy whose source has the numbers `uid` and `gid`, or these identifiers.
+    #[must_use]
+    pub fn map(&self, (uid, gid): (u32, u32), sids: &Sids) -> (u32, u32) {
+        let user = self.users.of_sid(sids.user.as_deref());
+        let group = self.groups.of_sid(sids.group.as_deref());
+        (
+            user.unwrap_or_else(|| self.users.map(uid)),
+            group.unwrap_or_else(|| self.groups.map(gid)),
+        )
+    }
+
     /// An ACL in the kernel's form with the numbers that copies get. What has another form stays as it is:
     /// the kernel will say so.
     #[must_use]
@@ -122,6 +107,7 @@ mod tests {
     fn rules() -> IdRules {
         IdRules {
             table: HashMap::from([(7, 70)]),
+            sids: HashMap::from([("S-1-5-18".into(), 71)]),
             others: None,
             guest: IdNames::parse(
                 b"root:x:0:0::/:\nbob:x:1000:1000\nbroken\n#c:x:5:\nbob:x:1001:1\n",
@@ -138,6 +124,17 @@ mod tests {
         }
         rules.others = Some(42);
         assert_eq!((rules.map(7), rules.map(1000)), (70, 42));
+        let owners = Owners {
+            users: rules,
+            groups: IdRules::default(),
+        };
+        for (user, expected) in [(Some("S-1-5-18"), 71), (Some("S-1-5-19"), 42), (None, 42)] {
+            let sids = Sids {
+                user: user.map(Into::into),
+                group: Some("S-1-5-18".into()),
+            };
+            assert_eq!(owners.map((0, 5), &sids), (expected, 5), "{user:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use flr_recover::address::Address;
 use flr_recover::copy::{Copier, CopyOptions, CopyReport, DestinationDir};
 use flr_recover::shown::for_terminal;
 use job::Job;
+pub(crate) use owners::by_number;
 use record::Record;
 use results::Results;
 use std::ffi::{OsStr, OsString};

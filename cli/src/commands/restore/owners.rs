@@ -4,16 +4,12 @@ use super::job::Job;
 use crate::args_restore::OwnerMode;
 use crate::exit::Exit;
 use crate::output::Failure;
-use flr_fs::FileKind;
-use flr_recover::copy::{IdNames, Owners};
+use flr_recover::copy::Owners;
 use flr_recover::shown::for_terminal;
-use flr_recover::{Error, View};
+use flr_recover::{Error, GROUP, IdNames, PASSWD, View};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-/// Larger lists of users are not read.
-const LIST_BYTES_MAX: u64 = 4 << 20;
 
 /// Which owners the copies get, by what the guest and this machine call them.
 pub(crate) fn owners(
@@ -26,10 +22,10 @@ pub(crate) fn owners(
         return Ok(owners);
     }
     if !job.numeric {
-        owners.users.guest = of_guest(view, "/etc/passwd", warn);
-        owners.groups.guest = of_guest(view, "/etc/group", warn);
-        owners.users.host = of_host("/etc/passwd");
-        owners.groups.host = of_host("/etc/group");
+        owners.users.guest = of_guest(view, PASSWD, warn);
+        owners.groups.guest = of_guest(view, GROUP, warn);
+        owners.users.host = of_host(PASSWD);
+        owners.groups.host = of_host(GROUP);
     }
     if let Some(path) = &job.map {
         table(path, &mut owners)?;
@@ -39,49 +35,37 @@ pub(crate) fn owners(
 
 /// Names of the guest. A view without them has none: numbers stay. Where they cannot be read that is said.
 fn of_guest(view: &View, path: &str, warn: &mut dyn FnMut(&str)) -> IdNames {
-    match read_guest(view, path.as_bytes()) {
-        Ok(text) => IdNames::parse(&text),
-        Err(Error::NotFound(_)) => IdNames::default(),
-        Err(error) => {
-            let error = for_terminal(error.to_string().as_bytes());
-            warn(&format!(
-                "owners go by number, because the image's {path} cannot be read: {error}"
-            ));
-            IdNames::default()
-        }
-    }
+    IdNames::of_guest(view, path).unwrap_or_else(|error| {
+        warn(&by_number(path, &error));
+        IdNames::default()
+    })
 }
 
-/// A list of the guest; empty if it is no file, or larger than any list of users.
-fn read_guest(view: &View, path: &[u8]) -> Result<Vec<u8>, Error> {
-    let found = view.resolve(path, true)?;
-    if found.metadata.kind != FileKind::File || found.metadata.size > LIST_BYTES_MAX {
-        return Ok(Vec::new());
-    }
-    let source = view.open(found.node)?;
-    let len = usize::try_from(source.size().min(LIST_BYTES_MAX)).unwrap_or(usize::MAX);
-    let mut text = vec![0; len];
-    source.read_at(0, &mut text)?;
-    Ok(text)
+/// What is said where a list of the guest cannot be read.
+pub(crate) fn by_number(path: &str, error: &Error) -> String {
+    let error = for_terminal(error.to_string().as_bytes());
+    format!("owners go by number, because the image's {path} cannot be read: {error}")
 }
 
 /// Names here, of the files alone: no directory service is asked.
 fn of_host(path: &str) -> IdNames {
     let mut text = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LIST_BYTES_MAX).read_to_end(&mut text));
+    let read =
+        File::open(path).and_then(|file| file.take(IdNames::LIST_BYTES_MAX).read_to_end(&mut text));
     read.map_or_else(|_| IdNames::default(), |_| IdNames::parse(&text))
 }
 
-/// Reads a table: lines `user:FROM:TO` and `group:FROM:TO`, names or numbers; `*` is everybody else.
+/// Reads a table: lines `user:FROM:TO` and `group:FROM:TO`, names or numbers, of NTFS also security identifiers;
+/// `*` is everybody else.
 fn table(path: &Path, owners: &mut Owners) -> Result<(), Failure> {
     let shown = for_terminal(path.as_os_str().as_encoded_bytes());
     let refused = |what: String| {
         Failure::new(Exit::Usage, format!("--map {shown}: {what}"))
-            .hint("each line is user:FROM:TO or group:FROM:TO, with names or numbers")
+            .hint("each line is user:FROM:TO or group:FROM:TO, with names, numbers or S-1-…")
     };
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(LIST_BYTES_MAX).read_to_string(&mut text))
+        .and_then(|file| file.take(IdNames::LIST_BYTES_MAX).read_to_string(&mut text))
         .map_err(|error| refused(error.to_string()))?;
     for (number, line) in (1_u64..).zip(text.lines()) {
         let line = line.trim();
@@ -102,6 +86,13 @@ fn table(path: &Path, owners: &mut Owners) -> Result<(), Failure> {
         let to = number_of(&rules.host, to).ok_or_else(|| wrong("nobody here is called so"))?;
         if from == "*" {
             rules.others = Some(to);
+            continue;
+        }
+        if from.starts_with("S-1-") {
+            let before = rules.sids.insert(from.into(), to);
+            if before.is_some_and(|before| before != to) {
+                return Err(wrong("said otherwise in a line before"));
+            }
             continue;
         }
         let from = number_of(&rules.guest, from);

@@ -79,7 +79,8 @@ for dir, dirs, files in os.walk(top):
             print(ascii(os.path.relpath(path, top)), edges(path))
 ";
 
-fn as_root(place: &Place, script: &str) -> Said {
+/// Runs lines of shell in a mount namespace of their own, up to the first that fails.
+pub(super) fn as_root(place: &Place, script: &str) -> Said {
     let said = place
         .program("unshare")
         .args(["-m", "sh", "-ec", script])

@@ -3,6 +3,7 @@
 mod codes;
 mod faithful;
 mod interrupted;
+mod owners;
 mod scripted;
 
 use crate::place::Place;

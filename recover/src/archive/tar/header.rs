@@ -131,7 +131,8 @@ fn set_link(header: &mut Header, records: &mut Records, link: &[u8]) {
 
 fn set_owners(header: &mut Header, records: &mut Records, entry: &Entry<'_>) {
     let (uid, gid) = (entry.metadata.uid, entry.metadata.gid);
-    let (user, group) = (entry.owners.user(uid), entry.owners.group(gid));
+    let user = entry.owners.users.name_of(uid).unwrap_or_default();
+    let group = entry.owners.groups.name_of(gid).unwrap_or_default();
     header.set_uid(uid.into());
     header.set_gid(gid.into());
     for (key, id) in [(b"uid", uid), (b"gid", gid)] {

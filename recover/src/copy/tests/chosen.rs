@@ -1,6 +1,7 @@
 //! What is taken of a tree, where it goes, whose it becomes, and what a plan says of it before.
 
 use super::*;
+use crate::IdNames;
 use flr_fs::FileKind;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::sync::Arc;
