@@ -9,13 +9,14 @@ use crate::output::{Failure, Outcome, fields};
 use crate::progress::Bar;
 use crate::signals::Interrupt;
 use flr_fs::FileKind;
-use flr_recover::copy::{Copier, CopyOptions, CopyReport, DestinationDir, Overwrite};
+use flr_recover::copy::{Copier, CopyOptions, CopyReport, DestinationDir, LinkTable, Overwrite};
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Runs the command.
@@ -99,9 +100,11 @@ fn to_directory(
         .sum::<Option<u64>>();
     let bar = Bar::new(ctx.global, total.unwrap_or(0), "copying");
     let mut report = CopyReport::default();
+    let links = Arc::default();
     for (opened, slash) in sources {
         let place = place(opened, *slash, dest, single)?;
-        report.add(copy(ctx, opened, &place, &options, &bar, &interrupt.flag)?);
+        let how = (&options, &links);
+        report.add(copy(ctx, opened, &place, how, &bar, &interrupt.flag)?);
     }
     bar.finish();
     finish(ctx, &report, interrupt)
@@ -111,7 +114,7 @@ fn copy(
     ctx: &mut Context<'_>,
     opened: &Opened,
     place: &Place,
-    options: &CopyOptions,
+    (options, links): (&CopyOptions, &Arc<LinkTable>),
     bar: &Bar,
     // Raised by a signal, or when nobody takes the lines any more.
     cancel: &AtomicBool,
@@ -130,7 +133,7 @@ fn copy(
     drive(ctx, opened, telling, cancel, &mut print, |events| {
         let view = &opened.target.opened.view;
         let resolved = &opened.target.resolved;
-        let copier = Copier::new(options.clone(), events, cancel);
+        let copier = Copier::new(options.clone(), events, cancel).with_links(links);
         match place {
             Place::Named(dir, name) => copier.copy_as(view, resolved, dir, name),
             Place::Contents(dir) => copier.copy_contents(view, resolved, dir),

@@ -69,6 +69,7 @@ impl Run<'_> {
                 Ok(outcome)
             }
             Claim::Link(place) => self.further_name(task, &place, buffer),
+            Claim::Alone => self.single_file(task, buffer).map(|(outcome, _)| outcome),
         }
     }
 

@@ -43,6 +43,7 @@ pub use file::RATIO_MAX;
 pub use filter::{Filter, Filtered};
 pub use ledger::{Ledger, Records};
 pub use options::{CopyOptions, Overwrite, Verify};
+pub use links::LinkTable;
 pub use owners::{IdRules, Owners};
 pub use plan::{Plan, Planned};
 pub use report::{CopyEvents, CopyReport, Item, KeepReason, Made, Silent, SkipReason, Warning};
@@ -51,7 +52,6 @@ pub use verify::Digest;
 
 use crate::view::{Resolved, View};
 use flr_fs::FileKind;
-use links::LinkTable;
 use queue::{CloseOnDrop, Queue};
 use report::Tally;
 use run::{Run, Task};
@@ -61,7 +61,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use stretches::Buffer;
 use temp::TempNames;
 use tree::{Found, TreeCopy};
@@ -76,6 +76,7 @@ pub struct Copier<'a> {
     cancel: &'a AtomicBool,
     names: TempNames,
 }
+    links: Arc<LinkTable>,
 
 impl fmt::Debug for Copier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,9 +97,18 @@ impl<'a> Copier<'a> {
             cancel,
             names: TempNames::new(),
         }
+            links: Arc::default(),
     }
 
     /// Copies `source`, whatever it is, as the entry `name` of `destination`. A directory is merged
+    /// The same with what earlier copies left in `links`: names of one file that come in different copies
+    /// are linked as well, if the filesystem and the destination are the same.
+    #[must_use]
+    pub fn with_links(mut self, links: &Arc<LinkTable>) -> Self {
+        self.links = Arc::clone(links);
+        self
+    }
+
     /// into one that stands there, and its attributes are set on it.
     ///
     /// Everything that goes wrong is told to the events and counted in the report.
@@ -201,7 +211,7 @@ impl<'a> Copier<'a> {
             names: &self.names,
             cancel: self.cancel,
             tally: Tally::new(self.events),
-            links: LinkTable::default(),
+            links: self.links.of(view, destination.directory().identity()),
             root: destination,
         };
         if is_dir {

@@ -1,7 +1,8 @@
 //! What a copy would do: the same rules, and nothing is made.
 
-use super::destination::{DestinationDir, Directory, EntryName};
+use super::destination::{DestinationDir, Directory, EntryName, Identity};
 use super::filter::Filtered;
+use super::links::{LinkTable, Links};
 use super::options::CopyOptions;
 use super::policy;
 use super::report::{Item, KeepReason, SkipReason};
@@ -11,7 +12,6 @@ use crate::view::{Resolved, View, ViewNode};
 use crate::walk::{Next, Step, walk};
 use flr_fs::{FileKind, Metadata};
 use rustix::fs::FileType;
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ struct Planner<'a> {
     options: &'a CopyOptions,
     visit: &'a mut Visitor<'a>,
     plan: Plan,
-    linked: HashSet<ViewNode>,
+    links: Links<'a>,
     levels: Vec<Level>,
     prefix: Vec<u8>,
 }
@@ -85,21 +85,28 @@ impl Plan {
     /// What copying `source` would do: as the entry of that name in `destination`, or, without a name, its
     /// entries. `destination` is `None` if it is not there yet; `path` is what it is called.
     ///
-    /// Reads the metadata of all that would be copied. `visit` is told what is worth a line.
+    /// Reads the metadata of all that would be copied. `visit` is told what is worth a line. Plans that share
+    /// `links` count the content of a file with several names once, as copies that share such a table do.
     pub fn make<'a>(
         view: &'a View,
         source: &Resolved,
         name: Option<&OsStr>,
         (destination, path): (Option<&DestinationDir>, &Path),
         options: &'a CopyOptions,
+        links: &'a LinkTable,
         visit: &'a mut (dyn FnMut(&Item, Result<Planned>) + 'a),
     ) -> Self {
+        // A table of plans knows one destination, which may not be there yet.
+        let nowhere = Identity {
+            device: 0,
+            inode: 0,
+        };
         let mut planner = Planner {
             view,
             options,
             visit,
             plan: Self::default(),
-            linked: HashSet::new(),
+            links: links.of(view, nowhere),
             levels: vec![Level {
                 directory: destination.map(|it| it.directory().clone()),
                 path: path.to_path_buf(),
@@ -285,7 +292,7 @@ impl Planner<'_> {
         }
         let of_kind = match metadata.kind {
             FileKind::File => {
-                if metadata.nlink < 2 || self.linked.insert(node) {
+                if metadata.nlink < 2 || self.links.is_first(node) {
                     plan.bytes = plan.bytes.saturating_add(metadata.size);
                 }
                 &mut plan.files

@@ -1,8 +1,8 @@
 //! What all threads of one copy share, and how an entry gets into the destination.
 
 use super::content::check_cancel;
-use super::destination::{DestinationDir, Directory, EntryName};
-use super::links::LinkTable;
+use super::destination::{DestinationDir, Directory, EntryName, Identity};
+use super::links::Links;
 use super::options::CopyOptions;
 use super::policy;
 use super::report::{Done, Item, KeepReason, Tally};
@@ -29,7 +29,7 @@ pub(super) struct Run<'a> {
     pub(super) names: &'a TempNames,
     pub(super) cancel: &'a AtomicBool,
     pub(super) tally: Tally<'a>,
-    pub(super) links: LinkTable,
+    pub(super) links: Links<'a>,
     pub(super) root: &'a DestinationDir,
 }
 

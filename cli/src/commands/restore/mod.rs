@@ -17,7 +17,7 @@ use crate::output::{Failure, Outcome, Stop};
 use crate::progress::Bar;
 use flr_fs::FileKind;
 use flr_recover::address::Address;
-use flr_recover::copy::{Copier, CopyOptions, CopyReport, DestinationDir};
+use flr_recover::copy::{Copier, CopyOptions, CopyReport, DestinationDir, LinkTable};
 use flr_recover::shown::for_terminal;
 use job::Job;
 pub(crate) use owners::by_number;
@@ -192,10 +192,11 @@ impl Run {
             .sum::<Option<u64>>();
         let bar = Bar::new(ctx.global, total.unwrap_or(0), "restoring");
         let mut report = CopyReport::default();
+        let links = Arc::default();
         for (source, owners) in sources.iter().zip(owners) {
             options.owners = owners;
-            let parts = (&mut record, &mut *results);
-            report.add(one(ctx, job, source, &options, &destination, &bar, parts)?);
+            let (how, parts) = ((&options, &links), (&mut record, &mut *results));
+            report.add(one(ctx, job, source, how, &destination, &bar, parts)?);
             if report.cancelled || report.stopped.is_some() {
                 break;
             }
@@ -230,7 +231,7 @@ fn one(
     ctx: &mut Context<'_>,
     job: &Job,
     source: &Source,
-    options: &CopyOptions,
+    how: (&CopyOptions, &Arc<LinkTable>),
     destination: &DestinationDir,
     bar: &Bar,
     (record, results): (&mut Record, &mut Option<Results<'_>>),
@@ -263,7 +264,7 @@ fn one(
     };
     let (opened, place) = (&source.opened, source.place(job));
     drive(ctx, opened, telling, cancel, &mut take, |events| {
-        copy(events, options, cancel, opened, &place, destination)
+        copy(events, how, cancel, opened, &place, destination)
     })
 }
 
@@ -287,7 +288,7 @@ impl Source {
 
 fn copy(
     events: &Events<'_>,
-    options: &CopyOptions,
+    (options, links): (&CopyOptions, &Arc<LinkTable>),
     cancel: &AtomicBool,
     opened: &Opened,
     place: &Place,
@@ -295,7 +296,7 @@ fn copy(
 ) -> CopyReport {
     let view = &opened.target.opened.view;
     let resolved = &opened.target.resolved;
-    let copier = Copier::new(options.clone(), events, cancel);
+    let copier = Copier::new(options.clone(), events, cancel).with_links(links);
     match place {
         Place::Named(name) => copier.copy_as(view, resolved, destination, name),
         Place::Onto => copier.copy_onto(view, resolved, destination),

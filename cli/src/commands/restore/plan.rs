@@ -8,7 +8,9 @@ use crate::node::put_bytes;
 use crate::open::{Opener, describe};
 use crate::output::{Failure, Outcome};
 use flr_recover::Error;
-use flr_recover::copy::{CopyOptions, DestinationDir, Item, KeepReason, Plan, Planned, SkipReason};
+use flr_recover::copy::{
+    CopyOptions, DestinationDir, Item, KeepReason, LinkTable, Plan, Planned, SkipReason,
+};
 use flr_recover::shown::for_terminal;
 use serde_json::Map;
 use std::ffi::{OsStr, OsString};
@@ -21,9 +23,10 @@ pub(super) fn run(ctx: &mut Context<'_>, run: &Run, jobs: &[Job]) -> Outcome {
     for job in jobs {
         let options = job.options()?;
         let (opener, sources) = run.sources(ctx, job)?;
+        let links = LinkTable::default();
         for source in sources {
             let mut told = Vec::new();
-            let plan = plan_of(job, &source, &options, &mut |item, planned| {
+            let plan = plan_of(job, &source, &options, &links, &mut |item, planned| {
                 told.push((item.clone(), planned));
             });
             for (item, planned) in told {
@@ -65,6 +68,7 @@ fn plan_of(
     job: &Job,
     source: &Source,
     options: &CopyOptions,
+    links: &LinkTable,
     visit: &mut dyn FnMut(&Item, Result<Planned, Error>),
 ) -> Plan {
     let view = &source.opened.target.opened.view;
@@ -85,7 +89,15 @@ fn plan_of(
     let path = job.to.join(OsStr::from_bytes(relative));
     let directory = top.as_ref().and_then(|top| top.below(below));
     let place: (Option<&DestinationDir>, &Path) = (directory.as_ref(), &path);
-    Plan::make(view, resolved, name.as_deref(), place, options, visit)
+    Plan::make(
+        view,
+        resolved,
+        name.as_deref(),
+        place,
+        options,
+        links,
+        visit,
+    )
 }
 
 /// One entry that is not simply new.
@@ -173,6 +185,6 @@ pub(super) fn check_cost(opener: &Opener<'_>, job: &Job, source: &Source) -> Res
         return Ok(());
     }
     let options = job.options()?;
-    let plan = plan_of(job, source, &options, &mut |_, _| {});
+    let plan = plan_of(job, source, &options, &LinkTable::default(), &mut |_, _| {});
     cost::check(opener, address, plan.bytes)
 }

@@ -3,6 +3,7 @@
 mod codes;
 mod faithful;
 mod interrupted;
+mod links;
 mod owners;
 mod scripted;
 

@@ -246,9 +246,17 @@ fn a_plan_is_what_is_done() {
         let destination = out.destination();
         let mut told = Vec::new();
         let place = (Some(&destination), out.dir.path());
-        let plan = Plan::make(&view, &root, None, place, &options, &mut |item, planned| {
-            told.push((item.destination.clone(), planned.unwrap()));
-        });
+        let plan = Plan::make(
+            &view,
+            &root,
+            None,
+            place,
+            &options,
+            &LinkTable::default(),
+            &mut |item, planned| {
+                told.push((item.destination.clone(), planned.unwrap()));
+            },
+        );
         let before = out.all();
         let report = out.copy(&view, options);
         assert_ne!(before, out.all());
@@ -268,6 +276,14 @@ fn a_plan_is_what_is_done() {
     // Without a destination everything is new.
     let options = restore();
     let place = (None, Path::new("nowhere"));
-    let plan = Plan::make(&view, &root, None, place, &options, &mut |_, _| {});
+    let plan = Plan::make(
+        &view,
+        &root,
+        None,
+        place,
+        &options,
+        &LinkTable::default(),
+        &mut |_, _| {},
+    );
     assert_eq!((plan.files, plan.conflicts, plan.bytes), (6, 0, 4 + 5));
 }
