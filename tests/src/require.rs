@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Whether all that is wanted is there. `wanted` holds the words `root`, `fuse`, `loop`
-/// (devices), `xfs` (in the kernel), or the names of commands.
+/// (devices), `xfs`, `vfat` (in the kernel), or the names of commands.
 ///
 /// # Panics
 /// If something is missing and the variable `CI` is set.
@@ -22,13 +22,14 @@ pub fn require(wanted: &[&str]) -> bool {
     false
 }
 
-/// The same question without the word.
-pub(crate) fn has(what: &str) -> bool {
+/// The same question about one of them, without the word.
+#[must_use]
+pub fn has(what: &str) -> bool {
     match what {
         "root" => is_root(),
         "fuse" => Path::new("/dev/fuse").exists(),
         "loop" => Path::new("/dev/loop-control").exists(),
-        "xfs" => kernel_mounts("xfs"),
+        "xfs" | "vfat" => kernel_mounts(what),
         command => Command::new("sh")
             .args(["-c", "command -v -- \"$0\" > /dev/null", command])
             .status()

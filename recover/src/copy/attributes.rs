@@ -2,6 +2,8 @@
 //! and capabilities away, and everything changes times.
 
 use super::CopyOptions;
+use super::kind::Kind;
+use super::policy::modified;
 use super::report::{Item, Tally, Warning};
 use super::run::Run;
 use super::temp::TempEntry;
@@ -10,7 +12,7 @@ use crate::streams::{self, Value};
 use crate::view::ViewNode;
 use flr_fs::{FileKind, Metadata, Request, Sids, Timestamp, XattrName};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::io;
@@ -48,29 +50,29 @@ impl Run<'_> {
     pub(super) fn set_attributes(
         &self,
         item: &Item,
-        fd: impl AsFd,
+        (fd, kind): (impl AsFd, Kind),
         node: ViewNode,
         metadata: &Metadata,
     ) -> Streams {
-        self.set_all(item, &Target::Open(fd.as_fd()), node, metadata)
+        self.set_all(item, (&Target::Open(fd.as_fd()), kind), node, metadata)
     }
 
     /// Attributes of a link, device or FIFO that has been created just now.
     pub(super) fn set_entry_attributes(
         &self,
         item: &Item,
-        entry: &TempEntry<'_>,
+        (entry, kind): (&TempEntry<'_>, Kind),
         node: ViewNode,
         metadata: &Metadata,
     ) {
-        let streams = self.set_all(item, &Target::Entry(entry), node, metadata);
+        let streams = self.set_all(item, (&Target::Entry(entry), kind), node, metadata);
         debug_assert!(streams.is_empty(), "only files have streams beside them");
     }
 
     fn set_all(
         &self,
         item: &Item,
-        target: &Target<'_>,
+        (target, kind): (&Target<'_>, Kind),
         node: ViewNode,
         metadata: &Metadata,
     ) -> Streams {
@@ -82,10 +84,12 @@ impl Run<'_> {
                 self.tally.warning(item, &Warning::Owner(error));
             }
         }
+        let mut mode_set = None;
         if metadata.kind != FileKind::Symlink {
             let mode = permitted_mode(self.options, &self.tally, item, metadata, owner_kept);
-            if let Err(error) = target.set_mode(mode) {
-                self.tally.warning(item, &Warning::Mode(error));
+            match target.set_mode(mode) {
+                Ok(()) => mode_set = Some(mode),
+                Err(error) => self.tally.warning(item, &Warning::Mode(error)),
             }
         }
         let mut streams = Streams::new();
@@ -99,10 +103,16 @@ impl Run<'_> {
                 beside.then_some(&mut streams),
             );
         }
-        if self.options.times
-            && let Err(error) = target.set_times(metadata)
-        {
-            self.tally.warning(item, &Warning::Times(error));
+        let mut times_set = false;
+        if self.options.times {
+            match target.set_times(metadata) {
+                Ok(()) => times_set = true,
+                Err(error) => self.tally.warning(item, &Warning::Times(error)),
+            }
+        }
+        if kind.is_foreign {
+            let modified = times_set.then_some(metadata.mtime);
+            self.check_kept(item, (target, kind), mode_set, modified);
         }
         streams
     }
@@ -132,6 +142,27 @@ impl Run<'_> {
             }
         }
         owners.map((metadata.uid, metadata.gid), &known)
+    }
+
+    /// Looks whether the filesystem has kept what it was told without an error.
+    fn check_kept(
+        &self,
+        item: &Item,
+        (target, kind): (&Target<'_>, Kind),
+        mode: Option<u32>,
+        time: Option<Timestamp>,
+    ) {
+        // What cannot be looked at has been written a moment ago, and somebody has taken it away.
+        let Ok(stat) = target.stat() else { return };
+        let lost = |what| io::Error::new(io::ErrorKind::Unsupported, what);
+        if mode.is_some_and(|mode| stat.st_mode & 0o7777 != mode) {
+            let why = lost("this filesystem has no such permission bits");
+            self.tally.warning(item, &Warning::Mode(why));
+        }
+        if time.is_some_and(|time| !kind.keeps(time, modified(&stat))) {
+            let why = lost("this filesystem has no such time");
+            self.tally.warning(item, &Warning::Times(why));
+        }
     }
 
     fn set_xattrs(
@@ -308,6 +339,13 @@ fn permitted_mode(
 }
 
 impl Target<'_> {
+    fn stat(&self) -> io::Result<Stat> {
+        match self {
+            Self::Open(fd) => Ok(rustix::fs::fstat(fd)?),
+            Self::Entry(entry) => entry.stat(),
+        }
+    }
+
     fn set_owner(&self, uid: u32, gid: u32) -> io::Result<()> {
         // The all-ones id means "leave as it is" to the kernel; as an id it is not valid.
         let uid = (uid != u32::MAX).then(|| Uid::from_raw(uid));

@@ -4,6 +4,7 @@
 //! A path that was checked is worth nothing a moment later, when somebody has put a link in its
 //! place. An open directory cannot be swapped.
 
+use super::kind::Kind;
 use super::run::write_error;
 use crate::error::{Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -157,9 +158,7 @@ impl DestinationDir {
 pub(super) struct Directory {
     fd: Arc<OwnedFd>,
     identity: Identity,
-    sync: bool,
-    /// Names that Windows does not take may be refused here.
-    strict_names: bool,
+    kind: Kind,
 }
 
 /// Which inode, as the host numbers them.
@@ -187,17 +186,14 @@ impl AsFd for Directory {
 impl Directory {
     fn new(fd: OwnedFd, parent: Option<&Self>) -> io::Result<Self> {
         let identity = Identity::of(&rustix::fs::fstat(&fd)?);
-        let (sync, strict_names) = match parent {
-            Some(parent) if parent.identity.device == identity.device => {
-                (parent.sync, parent.strict_names)
-            }
-            _ => (reports_errors_late(&fd), may_refuse_names(&fd)),
+        let kind = match parent {
+            Some(parent) if parent.identity.device == identity.device => parent.kind,
+            _ => Kind::of(&fd),
         };
         Ok(Self {
             fd: Arc::new(fd),
             identity,
-            sync,
-            strict_names,
+            kind,
         })
     }
 
@@ -205,9 +201,9 @@ impl Directory {
         self.identity
     }
 
-    /// Whether a file must be synced for its write errors to be seen.
-    pub(super) const fn must_sync(&self) -> bool {
-        self.sync
+    /// What its filesystem is like.
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Opens the directory `name` in this one. A link in its place is an error.
@@ -232,7 +228,7 @@ impl Directory {
     /// The name as this directory takes it: another one if it refuses names that Windows does not take.
     pub(super) fn fitting(&self, name: EntryName) -> EntryName {
         match name.without_forbidden() {
-            Some(other) if self.strict_names && self.refuses(&name) => other,
+            Some(other) if self.kind.is_foreign && self.refuses(&name) => other,
             _ => name,
         }
     }
@@ -275,47 +271,6 @@ impl Directory {
     }
 }
 
-/// Whether `write` may succeed on this filesystem although the bytes will find no room.
-///
-/// Local filesystems reserve space in `write`. Network and FUSE filesystems may say so only in
-/// `close`, whose error Rust cannot see, or in `fsync`, which waits for the same.
-fn reports_errors_late(fd: &OwnedFd) -> bool {
-    /// ext, XFS, btrfs, tmpfs, ramfs, F2FS, overlay, ZFS, bcachefs, FAT, exFAT, ntfs3.
-    const LOCAL: [u64; 12] = [
-        0xef53,
-        0x5846_5342,
-        0x9123_683e,
-        0x0102_1994,
-        0x8584_58f6,
-        0xf2f5_2010,
-        0x794c_7630,
-        0x2fc1_2fc1,
-        0xca45_1a4e,
-        0x4d44,
-        0x2011_bab0,
-        0x7366_746e,
-    ];
-    let kind = rustix::fs::fstatfs(fd).map(|stat| u64::try_from(stat.f_type));
-    !matches!(kind, Ok(Ok(kind)) if LOCAL.contains(&kind))
-}
-
-/// Whether a filesystem may have Windows' rules for names: FAT, exFAT, NTFS, those of servers and of FUSE.
-fn may_refuse_names(fd: &OwnedFd) -> bool {
-    /// FAT, exFAT, ntfs3, FUSE, SMB 1, CIFS, SMB 2.
-    const STRICT: [u64; 7] = [
-        0x4d44,
-        0x2011_bab0,
-        0x7366_746e,
-        0x6573_5546,
-        0x517b,
-        0xff53_4d42,
-        0xfe53_4d42,
-    ];
-    let kind = rustix::fs::fstatfs(fd).map(|stat| u64::try_from(stat.f_type));
-    // Magic numbers of 32 bits may come with their sign.
-    matches!(kind, Ok(Ok(kind)) if STRICT.contains(&(kind & 0xffff_ffff)))
-}
-
 /// A name that is one component of a path: no slash, no NUL, not `.` or `..`, short enough.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct EntryName(OsString);
@@ -353,6 +308,11 @@ impl EntryName {
             }
         }
         Some(Self(OsString::from_vec(shortened(&out))))
+    }
+
+    /// A form that is the same for names which a filesystem may take for one: small letters.
+    pub(super) fn folded(&self) -> String {
+        String::from_utf8_lossy(self.as_bytes()).to_lowercase()
     }
 
     pub(super) fn as_os_str(&self) -> &OsStr {
@@ -407,7 +367,7 @@ mod tests {
     fn only_filesystems_known_to_report_errors_early_are_not_synced() {
         let must_sync = |path: &str| {
             let opened = DestinationDir::open(Path::new(path)).unwrap();
-            opened.directory().must_sync()
+            opened.directory().kind().must_sync
         };
         assert!(must_sync("/proc"));
         assert!(!must_sync("/dev/shm"));

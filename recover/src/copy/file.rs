@@ -150,6 +150,7 @@ impl Run<'_> {
             self.check_expected(task, Some(found))?;
         }
         if let Some(kept) = Self::kept(verdict) {
+            task.remember_name();
             return Ok((kept, self.identity_kept(task)));
         }
         let source = self.view.open(task.node)?;
@@ -158,12 +159,13 @@ impl Run<'_> {
             TempEntry::file(&task.directory, self.names).map_err(|error| task.failed(error))?;
         let lost = Mutex::new(Vec::new());
         let copied = self.copy_content(task, source.as_ref(), &file, &lost, buffer)?;
-        if task.directory.must_sync() {
+        if task.directory.kind().must_sync {
             rustix::fs::fdatasync(&file).map_err(|errno| task.failed(errno))?;
         }
         self.check_expected(task, copied.digest)?;
         let verified = self.verify(task, &file, &copied, buffer)?;
-        let streams = self.set_attributes(&task.item, &file, task.node, &task.metadata);
+        let on = (&file, task.directory.kind());
+        let streams = self.set_attributes(&task.item, on, task.node, &task.metadata);
         let identity = if self.options.hard_links || !task.dir.fresh {
             let stat = rustix::fs::fstat(&file).map_err(|errno| task.failed(errno))?;
             Some(Identity::of(&stat))
@@ -262,10 +264,16 @@ impl Run<'_> {
         Err(Error::Verify(what))
     }
 
-    /// Refuses a file that cannot fit before hours are spent on reading it: a few bytes of an image
-    /// can unfold to terabytes. Holes take no room and count only if bombs are refused.
+    /// Refuses a file that cannot fit, or that is too large for the filesystem, before hours are spent on
+    /// reading it: a few bytes of an image can unfold to terabytes. Holes take no room and count only if bombs are refused.
     fn check_space(&self, task: &Task, source: &dyn ByteSource) -> Result<()> {
         let size = source.size();
+        if let Some(max) = task.directory.kind().file_bytes_max
+            && size > max
+        {
+            let what = format!("has {size} bytes, and no file on this filesystem more than {max}");
+            return Err(task.failed(io::Error::new(io::ErrorKind::FileTooLarge, what)));
+        }
         if self.options.sparse || size < FREE_SPACE_CHECK_BYTES_MIN {
             return Ok(());
         }

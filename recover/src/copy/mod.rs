@@ -16,6 +16,7 @@ mod content;
 mod destination;
 mod file;
 mod filter;
+mod kind;
 mod ledger;
 mod links;
 mod nodes;
@@ -42,8 +43,8 @@ pub use destination::DestinationDir;
 pub use file::RATIO_MAX;
 pub use filter::{Filter, Filtered};
 pub use ledger::{Ledger, Records};
-pub use options::{CopyOptions, Overwrite, Verify};
 pub use links::LinkTable;
+pub use options::{CopyOptions, Overwrite, Verify};
 pub use owners::{IdRules, Owners};
 pub use plan::{Plan, Planned};
 pub use report::{CopyEvents, CopyReport, Item, KeepReason, Made, Silent, SkipReason, Warning};
@@ -75,8 +76,8 @@ pub struct Copier<'a> {
     events: &'a dyn CopyEvents,
     cancel: &'a AtomicBool,
     names: TempNames,
-}
     links: Arc<LinkTable>,
+}
 
 impl fmt::Debug for Copier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,11 +97,10 @@ impl<'a> Copier<'a> {
             events,
             cancel,
             names: TempNames::new(),
-        }
             links: Arc::default(),
+        }
     }
 
-    /// Copies `source`, whatever it is, as the entry `name` of `destination`. A directory is merged
     /// The same with what earlier copies left in `links`: names of one file that come in different copies
     /// are linked as well, if the filesystem and the destination are the same.
     #[must_use]
@@ -109,6 +109,7 @@ impl<'a> Copier<'a> {
         self
     }
 
+    /// Copies `source`, whatever it is, as the entry `name` of `destination`. A directory is merged
     /// into one that stands there, and its attributes are set on it.
     ///
     /// Everything that goes wrong is told to the events and counted in the report.

@@ -6,6 +6,8 @@ use super::temp::TempEntry;
 use crate::error::Result;
 use flr_fs::FileKind;
 use rustix::fs::FileType;
+use rustix::io::Errno;
+use std::io;
 
 impl Run<'_> {
     /// Recreates a symbolic link with its target as stored, wherever that leads.
@@ -21,7 +23,7 @@ impl Run<'_> {
         }
         let target = self.view.read_link(task.node)?;
         let mut entry = TempEntry::symlink(&task.directory, self.names, &target)
-            .map_err(|error| task.failed(error))?;
+            .map_err(|error| task.failed(no_links(error)))?;
         self.finish_node(task, &mut entry, verdict, Done::Symlink)
     }
 
@@ -63,11 +65,23 @@ impl Run<'_> {
         verdict: Verdict,
         done: fn(Option<Vec<u8>>) -> Done,
     ) -> Result<Outcome> {
-        self.set_entry_attributes(&task.item, entry, task.node, &task.metadata);
+        let on = (&*entry, task.directory.kind());
+        self.set_entry_attributes(&task.item, on, task.node, &task.metadata);
         let inode = self.inode_of(task, entry)?;
         Ok(match self.publish(task, entry, inode, verdict)? {
             Published::Kept(reason) => Outcome::Kept(reason),
             Published::Done { backup } => Outcome::Done(done(backup)),
         })
+    }
+}
+
+/// symlink(2): `EPERM` is for a filesystem that has none, not for rights that are missing.
+fn no_links(error: io::Error) -> io::Error {
+    match error.raw_os_error() == Some(Errno::PERM.raw_os_error()) {
+        true => io::Error::new(
+            io::ErrorKind::Unsupported,
+            "there are no symbolic links on this filesystem",
+        ),
+        false => error,
     }
 }

@@ -246,7 +246,8 @@ impl Planner<'_> {
             .levels
             .last()
             .and_then(|level| level.directory.as_ref());
-        let Some(stat) = standing.and_then(|directory| directory.stat(name).ok()?) else {
+        let found = standing.and_then(|it| Some((it.stat(name).ok()??, it.kind())));
+        let Some((stat, on)) = found else {
             return Planned::Create;
         };
         let kind = FileType::from_raw_mode(stat.st_mode);
@@ -266,7 +267,7 @@ impl Planner<'_> {
                 let wanted = self.view.read_link(node);
                 matches!((target, wanted), (Ok(a), Ok(b)) if a.to_bytes() == b)
             });
-        match policy::verdict(self.options, &stat, metadata, same_target) {
+        match policy::verdict(self.options, (&stat, on), metadata, same_target) {
             Verdict::Create => Planned::Create,
             Verdict::Replace => Planned::Replace,
             Verdict::Keep(reason) => Planned::Keep(reason),

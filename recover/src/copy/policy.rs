@@ -1,20 +1,21 @@
 //! What is done about an entry that stands in the place of one that is to be made.
 
+use super::kind::Kind;
 use super::options::{CopyOptions, Overwrite};
 use super::report::KeepReason;
 use super::run::Verdict;
 use flr_fs::{FileKind, Metadata, Timestamp};
 use rustix::fs::{FileType, Stat};
 
-/// The verdict about a standing entry that is no directory. `same_target`: both are symbolic links, and
+/// The verdict about a standing entry that is no directory, on a filesystem of that kind. `same_target`: both are symbolic links, and
 /// lead to the same.
 pub(super) fn verdict(
     options: &CopyOptions,
-    stat: &Stat,
+    (stat, kind): (&Stat, Kind),
     metadata: &Metadata,
     same_target: bool,
 ) -> Verdict {
-    let alike = same_target || is_unchanged(stat, metadata);
+    let alike = same_target || is_unchanged((stat, kind), metadata);
     match options.overwrite {
         Overwrite::Always => Verdict::Replace,
         Overwrite::Never => Verdict::Keep(match (options.conflicts, alike) {
@@ -23,18 +24,18 @@ pub(super) fn verdict(
             (true, false) => KeepReason::Differs,
         }),
         Overwrite::IfChanged if alike => Verdict::Keep(KeepReason::Unchanged),
-        Overwrite::IfNewer if metadata.mtime <= modified(stat) => {
+        Overwrite::IfNewer if alike || metadata.mtime <= modified(stat) => {
             Verdict::Keep(KeepReason::NotOlder)
         }
         Overwrite::IfChanged | Overwrite::IfNewer => Verdict::Replace,
     }
 }
 
-/// Whether kind, size and modification time are the same.
-pub(super) fn is_unchanged(stat: &Stat, metadata: &Metadata) -> bool {
+/// Whether kind, size and modification time are the same, as far as the filesystem keeps them.
+pub(super) fn is_unchanged((stat, kind): (&Stat, Kind), metadata: &Metadata) -> bool {
     file_type(metadata.kind) == FileType::from_raw_mode(stat.st_mode)
         && u64::try_from(stat.st_size) == Ok(metadata.size)
-        && modified(stat) == metadata.mtime
+        && kind.keeps(metadata.mtime, modified(stat))
 }
 
 pub(super) const fn file_type(kind: FileKind) -> FileType {

@@ -107,9 +107,10 @@ pub enum SkipReason {
 pub enum Warning {
     /// The owner was not kept: that takes root. Told once in a copy, counted every time.
     Owner(io::Error),
-    /// The permission bits were not kept.
+    /// The permission bits were not kept. Told once in a copy, counted every time, if the filesystem has none
+    /// such ([`io::ErrorKind::Unsupported`]).
     Mode(io::Error),
-    /// The times were not kept.
+    /// The times were not kept. Told as [`Self::Mode`].
     Times(io::Error),
     /// An extended attribute was not kept, because the destination does not take it.
     Xattr {
@@ -231,6 +232,8 @@ pub(super) struct Tally<'a> {
     events: &'a dyn CopyEvents,
     report: Mutex<CopyReport>,
     owner_told: AtomicBool,
+    mode_told: AtomicBool,
+    times_told: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -270,6 +273,8 @@ impl<'a> Tally<'a> {
             events,
             report: Mutex::default(),
             owner_told: AtomicBool::new(false),
+            mode_told: AtomicBool::new(false),
+            times_told: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         }
     }
@@ -345,9 +350,14 @@ impl<'a> Tally<'a> {
                 bump(&mut report.xattrs_unreadable, 1);
             }
         });
-        let told =
-            matches!(warning, Warning::Owner(_)) && self.owner_told.swap(true, Ordering::Relaxed);
-        if !told {
+        let is_lost = |error: &io::Error| error.kind() == io::ErrorKind::Unsupported;
+        let once = match warning {
+            Warning::Owner(_) => Some(&self.owner_told),
+            Warning::Mode(error) if is_lost(error) => Some(&self.mode_told),
+            Warning::Times(error) if is_lost(error) => Some(&self.times_told),
+            _ => None,
+        };
+        if !once.is_some_and(|told| told.swap(true, Ordering::Relaxed)) {
             self.events.warning(item, warning);
         }
     }

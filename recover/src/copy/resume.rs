@@ -73,10 +73,12 @@ impl Run<'_> {
         }
         let known = recorded.digest_of(&task.item.destination, &task.metadata);
         // Without times, a file of ours looks like one that somebody has changed since.
-        let same_time = self.options.times && modified(&stat) == task.metadata.mtime;
+        let (standing, kind) = (modified(&stat), task.directory.kind());
+        let same_time = self.options.times && kind.keeps(task.metadata.mtime, standing);
         let ours = known.is_some() && same_time;
         let same_size = u64::try_from(stat.st_size) == Ok(task.metadata.size);
-        let alike = same_size && (is_unchanged(&stat, &task.metadata) || !self.options.times);
+        let alike =
+            same_size && (is_unchanged((&stat, kind), &task.metadata) || !self.options.times);
         if !alike {
             return Ok(if ours {
                 Earlier::Broken

@@ -10,9 +10,9 @@ use super::temp::{self, Publish, TempEntry, TempNames};
 use crate::error::{Error, Result};
 use crate::view::{View, ViewNode};
 use flr_fs::{FileKind, Metadata};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -45,8 +45,17 @@ pub(super) struct DirState {
     pub(super) source: Option<(ViewNode, Metadata)>,
     /// Files still to be put into it, and one for the walker while it is there.
     pending: AtomicUsize,
-    /// Inodes that this copy put into it; only if it is not fresh.
-    placed: Mutex<HashSet<u64>>,
+    /// What this copy put into it; only if it is not fresh.
+    placed: Mutex<Placed>,
+}
+
+/// Entries that a copy put into a directory.
+#[derive(Debug, Default)]
+struct Placed {
+    inodes: HashSet<u64>,
+    /// Names by [`EntryName::folded`], where a filesystem may take two for one: it may also give a file another
+    /// inode number once it has forgotten the first.
+    names: HashMap<String, EntryName>,
 }
 
 /// One entry that is to be created.
@@ -108,10 +117,10 @@ impl DirState {
 
     /// Whether this copy put the inode into it.
     pub(super) fn has_placed(&self, inode: u64) -> bool {
-        self.placed().contains(&inode)
+        self.placed().inodes.contains(&inode)
     }
 
-    fn placed(&self) -> MutexGuard<'_, HashSet<u64>> {
+    fn placed(&self) -> MutexGuard<'_, Placed> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,7 +144,8 @@ impl Run<'_> {
         }
         if let Some((node, metadata)) = &dir.source {
             // Streams of a directory have no place but its attributes.
-            let _none = self.set_attributes(&dir.item, directory, *node, metadata);
+            let kind = directory.kind();
+            let _none = self.set_attributes(&dir.item, (directory, kind), *node, metadata);
             self.tally.finished(&dir.item, Done::Directory);
         }
     }
@@ -170,15 +180,15 @@ impl Run<'_> {
             // Whoever names /dev/null as the destination does not want it replaced.
             return Err(taken("a device, FIFO or socket has this name"));
         }
-        if task.dir.fresh || task.dir.placed().contains(&stat.st_ino) {
-            // Two names that this destination takes for one, or an intruder.
-            return Err(taken("another entry took this name during the copy"));
+        if task.dir.fresh || task.dir.has_placed(stat.st_ino) || task.is_same_entry(&stat) {
+            return Err(task.clash());
         }
+        let on = (&stat, task.directory.kind());
         let both_links = standing.is_symlink() && task.metadata.kind == FileKind::Symlink;
         let same_target = both_links && self.leads_to_the_same(task);
         Ok(policy::verdict(
             self.options,
-            &stat,
+            on,
             &task.metadata,
             same_target,
         ))
@@ -204,13 +214,16 @@ impl Run<'_> {
     ) -> Result<Published> {
         let inode = if task.dir.fresh { None } else { inode };
         if let Some(inode) = inode {
-            task.dir.placed().insert(inode);
+            task.dir.placed().inodes.insert(inode);
         }
         let published = self.publish_as(task, entry, verdict);
-        if let Some(inode) = inode
-            && !matches!(published, Ok(Published::Done { .. }))
-        {
-            task.dir.placed().remove(&inode);
+        if let Some(inode) = inode {
+            match &published {
+                Ok(Published::Done { .. }) => task.remember_name(),
+                Ok(Published::Kept(_)) | Err(_) => {
+                    task.dir.placed().inodes.remove(&inode);
+                }
+            }
         }
         published.map_err(|error| task.failed(error))
     }
@@ -283,6 +296,36 @@ impl Run<'_> {
 }
 
 impl Task {
+    /// Whether what stands under the name, as `stat` says, is an entry of this copy with another name, which the
+    /// filesystem takes for the same.
+    pub(super) fn is_same_entry(&self, stat: &Stat) -> bool {
+        let other = self.dir.placed().names.get(&self.name.folded()).cloned();
+        let Some(other) = other.filter(|other| *other != self.name) else {
+            return false;
+        };
+        let is_dir = FileType::from_raw_mode(stat.st_mode).is_dir();
+        // Files with several names are known where names differ in case.
+        let by_name = is_dir || stat.st_nlink < 2;
+        let found = self.directory.stat(&other).ok().flatten();
+        by_name && found.is_some_and(|found| Identity::of(&found) == Identity::of(stat))
+    }
+
+    /// The entry is there now, for [`Self::is_same_entry`]. In a fresh directory whatever is there is known.
+    pub(super) fn remember_name(&self) {
+        if self.directory.kind().is_foreign && !self.dir.fresh {
+            let (folded, name) = (self.name.folded(), self.name.clone());
+            self.dir.placed().names.entry(folded).or_insert(name);
+        }
+    }
+
+    /// Two names that this destination takes for one, or an intruder.
+    pub(super) fn clash(&self) -> io::Error {
+        taken(match self.directory.kind().is_foreign {
+            true => "an entry with a name that is the same to this filesystem has come before",
+            false => "another entry took this name during the copy",
+        })
+    }
+
     pub(super) fn failed(&self, error: impl Into<io::Error>) -> Error {
         write_error(&self.item.destination, error.into())
     }

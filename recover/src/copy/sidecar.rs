@@ -31,6 +31,7 @@ impl Run<'_> {
                 self.not_beside(task, suffix);
                 continue;
             };
+            let name = task.directory.fitting(name);
             let mut item = beside(task, name.as_bytes());
             item.source = [task.item.source.as_slice(), &suffix].concat();
             if name.as_bytes() != whole {

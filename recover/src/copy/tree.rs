@@ -304,6 +304,7 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
                 return Next::Skip;
             }
         };
+        task.remember_name();
         if !fresh {
             self.run.remove_temps(&directory);
         }
@@ -395,8 +396,14 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
 fn open_or_create(task: &Task) -> io::Result<(Directory, bool)> {
     let fresh = match task.directory.make_child(&task.name) {
         Ok(()) => true,
-        // In a directory of our own, nothing may be there before us.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !task.dir.fresh => false,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // In a directory of our own, nothing may be there before us.
+            let standing = task.directory.stat(&task.name)?;
+            if task.dir.fresh || standing.is_some_and(|stat| task.is_same_entry(&stat)) {
+                return Err(task.clash());
+            }
+            false
+        }
         Err(error) => return Err(error),
     };
     let directory = task.directory.open_child(&task.name)?;

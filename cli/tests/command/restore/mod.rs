@@ -2,6 +2,7 @@
 
 mod codes;
 mod faithful;
+mod fat;
 mod interrupted;
 mod links;
 mod owners;

@@ -1,0 +1,204 @@
+//! FAT as the destination, by the kernel's own driver; where the kernel has none, by that of a User-mode Linux
+//! (`scripts/test-servers`).
+
+use super::faithful::as_root;
+use crate::place::{Place, Said};
+use flr_tests::require::{has, require};
+use std::path::Path;
+
+/// A tree with what FAT has no place for.
+const BUILD: &str = r"
+mkdir tree; cd tree
+printf 1 > 'a:b'; printf 2 > 'what?'; mkdir 'dir.'; printf 3 > 'dir./in'
+printf upper > NAME; printf lower > name
+mkdir Docs docs; printf one > Docs/file; printf other > docs/FILE
+printf p > secret; chmod 600 secret
+printf o > old; touch -d '1914-07-28 11:10:00' old
+printf o > odd; touch -d '2021-03-04 05:06:07.891234567' odd
+ln -s odd link; ln odd again
+truncate -s 4G large
+head -c 300000 /dev/urandom > data
+cd ..
+truncate -s 128M source.img; mke2fs -q -t ext4 -d tree source.img
+truncate -s 64M fat.img; mkfs.vfat -F 32 fat.img > log; mkdir m
+";
+
+/// Files as they stand, with their content.
+const SHOW: &str = "(cd m/out; find . -type f | sort | while read -r name; do
+    printf '%s %s\\n' \"$name\" \"$(head -c 40 \"$name\" | sha256sum | head -c 8)\"; done)";
+
+/// Runs lines of shell as root in a kernel with FAT; `None`: there is none.
+fn with_fat(place: &Place, script: &str) -> Option<Said> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/uml/usr");
+    let kernel = tools.join("bin/linux.uml");
+    if has("vfat") || !kernel.exists() {
+        return require(&["vfat"]).then(|| as_root(place, script));
+    }
+    let (folder, modules) = (place.name(), tools.join("lib/uml/modules"));
+    let said = place.path("said");
+    let bin = Path::new(env!("CARGO_BIN_EXE_flr")).parent().unwrap();
+    let init = format!(
+        "#!/bin/sh
+export PATH={}:/usr/sbin:/usr/bin:/sbin:/bin TZ=UTC LC_ALL=C.UTF-8 XDG_STATE_HOME={folder}/state
+mount -t proc proc /proc; mount -t sysfs sys /sys; cd {folder}
+python3 load.py {}/*/kernel
+sh -ec \"$(cat script)\" > out.txt 2> err.txt; echo $? > code.txt
+echo o > /proc/sysrq-trigger; sleep 60\n",
+        bin.display(),
+        modules.display(),
+    );
+    let _gone = std::fs::remove_file(&said);
+    for (name, text) in [
+        ("init", init.as_str()),
+        ("script", script),
+        ("load.py", LOAD),
+    ] {
+        std::fs::write(place.path(name), text).unwrap();
+    }
+    std::fs::set_permissions(
+        place.path("init"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let init = format!("init={folder}/init");
+    let args = [
+        "120",
+        kernel.to_str().unwrap(),
+        "mem=256M",
+        "rootfstype=hostfs",
+        "rw",
+        "con=null",
+        "con0=null",
+        &init,
+    ];
+    let ended = place.program("timeout").args(args).output().unwrap();
+    let code = std::fs::read_to_string(place.path("code.txt"));
+    let code = code.unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    std::fs::remove_file(place.path("code.txt")).unwrap();
+    Some(Said {
+        out: place.read("out.txt"),
+        err: place.read("err.txt"),
+        code: code.trim().parse().unwrap(),
+    })
+}
+
+/// Loads modules, as insmod(8), which not every machine has.
+const LOAD: &str = r#"
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+for name in ('fs/fat/fat', 'fs/fat/vfat', 'fs/nls/nls_cp437', 'fs/nls/nls_iso8859-1', 'fs/nls/nls_ascii', 'drivers/block/loop'):
+    path = os.path.join(sys.argv[1], name + '.ko')
+    if os.path.exists(path):
+        libc.syscall(313, os.open(path, os.O_RDONLY), b'', 0)
+"#;
+
+#[test]
+fn fat_takes_what_it_can_and_the_rest_is_told() {
+    if !require(&[
+        "root",
+        "mke2fs",
+        "mkfs.vfat",
+        "losetup",
+        "timeout",
+        "python3",
+    ]) {
+        return;
+    }
+    let place = Place::new();
+    let made = place.shell(BUILD);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let restore = "flr restore source.img --to m/out";
+    let Some(said) = with_fat(
+        &place,
+        &format!(
+            "mount -o loop fat.img m
+             {restore} 2> first || echo $?; {SHOW} > shown; cat shown; ls -A m/out | grep flr || true
+             {restore} --overwrite always 2> second || echo $?; {SHOW} | cmp shown -
+             umount m; mount -o loop fat.img m
+             flr --json restore source.img --to m/out --resume > third || echo $?; {SHOW} | cmp shown -
+             {restore} --overwrite if-changed 2> fourth || echo $?; {SHOW} | cmp shown -
+             flr restore source.img:/large --to m/alone 2> alone || echo $?
+             ls -A m/alone; umount m"
+        ),
+    ) else {
+        return;
+    };
+    assert_eq!(said.err, "");
+    let lines: Vec<_> = said.out.lines().collect();
+    // Four times something is missing, and the large file alone is a failure.
+    let codes: Vec<_> = lines.iter().filter(|line| !line.contains(' ')).collect();
+    assert_eq!(codes, [&"3", &"3", &"3", &"3", &"1"], "{}", said.out);
+    let shown: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    let names: Vec<_> = shown
+        .iter()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .collect();
+    let expected = [
+        "./a%3ab",
+        "./again",
+        "./data",
+        "./dir%2e/in",
+        "./docs/file",
+        "./name",
+        "./odd",
+        "./old",
+        "./secret",
+        "./what%3f",
+    ];
+    let mut sorted = names.clone();
+    sorted.sort();
+    assert_eq!(sorted, expected);
+    // Of two that are one here, the first one stands, whole.
+    let hash = |text: &str| {
+        place
+            .shell(&format!("printf {text} | sha256sum | head -c 8"))
+            .quiet()
+    };
+    for (name, content) in [
+        ("./NAME", "upper"),
+        ("./name", "lower"),
+        ("./Docs/file", "one"),
+        ("./docs/FILE", "other"),
+    ] {
+        for (_, found) in shown.iter().filter(|(shown, _)| *shown == name) {
+            assert_eq!(*found, hash(content), "{name}");
+        }
+    }
+    let first = place.read("first");
+    let count = |word: &str| first.matches(word).count();
+    assert_eq!(count("the same to this filesystem"), 2, "{first}");
+    assert_eq!(
+        count("no file on this filesystem more than 4294967295"),
+        1,
+        "{first}"
+    );
+    assert_eq!(
+        count("there are no symbolic links on this filesystem"),
+        1,
+        "{first}"
+    );
+    assert_eq!(
+        count("this filesystem has no such permission bits"),
+        1,
+        "{first}"
+    );
+    assert_eq!(count("this filesystem has no such time"), 1, "{first}");
+    assert_eq!(
+        count("copied once more instead of a hard link"),
+        1,
+        "{first}"
+    );
+    assert_eq!(count("has another name here"), 3, "{first}");
+    // What was cut to two seconds is the same file.
+    let third = place.read("third");
+    let third: Vec<_> = third.lines().map(crate::schema::check).collect();
+    let verified = third
+        .iter()
+        .filter(|line| line["code"] == "verified")
+        .count();
+    // All but `old`, whose time could not be kept.
+    assert_eq!(verified, expected.len() - 1, "{third:#?}");
+}
