@@ -6,6 +6,7 @@ use crate::source::{
 };
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The part that is there, with the size that the table records. Reads past the part that is there
 /// fail with the fault: what is missing is never shown as zeros.
@@ -66,6 +67,10 @@ impl ByteSource for Cut {
         Ok(Segment { len, kind })
     }
 
+    fn below(&self, member: u32) -> Option<&Arc<dyn ByteSource>> {
+        self.stored.below(member)
+    }
+
     fn will_read(&self, ranges: &[Range<u64>]) {
         let end = self.stored.size();
         let stored: Vec<_> = (ranges.iter())
@@ -84,7 +89,6 @@ mod tests {
     use super::*;
     use crate::error::{Code, Request};
     use crate::source::{Location, Memory};
-    use std::sync::Arc;
 
     const CUT: Code = Code::new("test.cut");
 

@@ -48,6 +48,12 @@ pub trait ByteSource: fmt::Debug + Send + Sync {
         })
     }
 
+    /// The source that [`Location::member`] counts to: what [`SegmentKind::Stored`] says of this source lies
+    /// there, byte for byte. `None`, the default: it is not told. Does no I/O.
+    fn below(&self, _member: u32) -> Option<&Arc<dyn ByteSource>> {
+        None
+    }
+
     /// A hint that these ranges will be read. Never fails, never blocks; a layer passes on only what
     /// it has already mapped.
     fn will_read(&self, _ranges: &[Range<u64>]) {}
@@ -219,6 +225,10 @@ impl ByteSource for Slice {
             len,
             kind: SegmentKind::Stored(Location { member: 0, offset }),
         })
+    }
+
+    fn below(&self, member: u32) -> Option<&Arc<dyn ByteSource>> {
+        (member == 0).then_some(&self.below)
     }
 
     fn will_read(&self, ranges: &[Range<u64>]) {

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use flr_fs::{ByteSource, Filesystem};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -252,6 +253,25 @@ pub struct Estimate {
     pub notes: Vec<String>,
 }
 
+/// Which bytes of a disk are the same at two points, on the word of the provider that keeps both.
+pub trait Unchanged: fmt::Debug + Send + Sync {
+    /// How many bytes from `range.start` on, at least 1 and at most those of the range, which must not be
+    /// empty, are alike in this: known to be the same at both points, or not known to be. What cannot be
+    /// found out is not known. May block on a call.
+    fn stretch(&self, range: Range<u64>) -> (u64, bool);
+}
+
+/// A disk that two points have in common.
+#[derive(Clone, Debug)]
+pub struct CommonDisk {
+    /// Its index among the disks of the one point.
+    pub before: usize,
+    /// And of the other.
+    pub after: usize,
+    /// What is the same at both.
+    pub unchanged: Arc<dyn Unchanged>,
+}
+
 /// A provider that keeps points in time of objects.
 pub trait Catalog: fmt::Debug + Send + Sync {
     /// Points of an object (an id, an ARN or a name, as in an address), oldest first. With an id of a
@@ -289,6 +309,12 @@ pub trait Catalog: fmt::Debug + Send + Sync {
                 "take it with the provider's own tools, then flr points shows it".to_owned(),
             ),
         })
+    }
+
+    /// Disks of two points of this catalog of which it can be asked what changed between them. Which point is
+    /// the older one does not matter. Makes no call: what there is to ask is asked when it is needed.
+    fn common(&self, _before: &PointInfo, _after: &PointInfo, _how: &OpenHow) -> Vec<CommonDisk> {
+        Vec::new()
     }
 
     /// What it costs to open a point and read so many bytes of files.

@@ -151,6 +151,49 @@ fn no_key(provider: Provider, key: &str) -> Error {
     }
 }
 
+/// Whom a provider's object is asked of, as far as it is said: two objects with the same are asked of the same
+/// account in the same place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    provider: Provider,
+    profile: Option<String>,
+    region: Option<String>,
+    endpoint_url: Option<String>,
+    source: Option<String>,
+}
+
+/// Whom `object` would be asked of. `None`: nobody is asked, or that cannot be told from its address.
+#[must_use]
+pub fn asked(object: &Object, settings: &Settings) -> Option<Asked> {
+    let (provider, settings) = match object {
+        Object::Cloud { provider, .. } => (*provider, settings.clone()),
+        Object::Provider { provider, keys, .. } => {
+            (*provider, with_keys(*provider, settings, keys).ok()?)
+        }
+        // The settings have what the source says.
+        Object::Source { .. } => {
+            let provider = match settings.source.as_ref()?.kind {
+                SourceType::Aws => Provider::Aws,
+                SourceType::Lightsail => Provider::Lightsail,
+                SourceType::Ecs => Provider::Ecs,
+                SourceType::Ontap => Provider::Ontap,
+                SourceType::Https | SourceType::Nbd | SourceType::S3 | SourceType::File => {
+                    return None;
+                }
+            };
+            (provider, settings.clone())
+        }
+        Object::Local(_) | Object::Arn(_) | Object::Url(_) => return None,
+    };
+    Some(Asked {
+        provider,
+        profile: settings.profile,
+        region: settings.region,
+        endpoint_url: settings.endpoint_url,
+        source: settings.source.map(|source| source.name),
+    })
+}
+
 /// The settings, with what the address itself says: that is nearest to what is meant.
 fn with_keys(
     provider: Provider,

@@ -129,6 +129,13 @@ impl Point {
         &self.tree
     }
 
+    /// The disks, in the order in which they were opened; those without bytes are left out.
+    pub fn disks(&self) -> impl Iterator<Item = &Arc<dyn ByteSource>> {
+        let disks = self.tree.volumes().iter();
+        let disks = disks.filter(|node| node.parent.is_none());
+        disks.filter_map(|node| node.volume.source.as_ref().ok())
+    }
+
     /// Every filesystem that can be read, with its address.
     #[must_use]
     pub fn places(&self) -> &[Place] {

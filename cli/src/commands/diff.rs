@@ -1,6 +1,6 @@
 //! `flr diff`: what changed from one tree to another.
 
-use super::Context;
+use super::{Context, volumes::size_text};
 use crate::args_trees::Diff;
 use crate::exit::Exit;
 use crate::node::put_bytes;
@@ -8,7 +8,9 @@ use crate::open::{Opened, Opener, describe};
 use crate::output::{Failure, Outcome, Stop, fields};
 use crate::when;
 use flr_recover::address::Address;
-use flr_recover::diff::{Change, Content, DiffOptions, Difference, Half, Side, Step, diff};
+use flr_recover::diff::{
+    Change, Content, DiffOptions, Difference, Effort, Half, Kept, Side, Step, diff,
+};
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value, json};
 use std::ops::ControlFlow;
@@ -32,6 +34,10 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Diff) -> Outcome {
     };
     let before = open(ctx, &mut opener, before)?;
     let after = open(ctx, &mut opener, after)?;
+    let kept = match args.checksum {
+        true => Kept::default(),
+        false => opener.kept(&before.address, &after.address)?,
+    };
     let options = DiffOptions {
         content: match args.checksum {
             true => Content::Always,
@@ -59,6 +65,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Diff) -> Outcome {
             (&*old_view, &old),
             (&*new_view, &new),
             options,
+            &kept,
             &cancel,
             &mut visit,
         )
@@ -66,8 +73,11 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Diff) -> Outcome {
     if let Some(stop) = stopped {
         return Err(stop);
     }
-    compared.map_err(|error| Stop::from(before.explain(&error)))?;
-    ctx.totals = counts.json();
+    let effort = compared.map_err(|error| Stop::from(before.explain(&error)))?;
+    ctx.totals = counts.json(effort);
+    if opener.catalog_of(&after.address).is_some() && !ctx.out.json {
+        ctx.out.note(&counts.words(effort));
+    }
     Ok(ctx.tally.exit())
 }
 
@@ -90,10 +100,28 @@ impl Counts {
         }
     }
 
-    fn json(&self) -> Map<String, Value> {
+    /// What was found and what it took, in a line.
+    fn words(&self, effort: Effort) -> String {
+        let changes = self.changes.iter().map(|(count, _)| count);
+        let changes: u64 = changes.sum();
+        let read = size_text(effort.read_bytes);
+        let kept = match effort.kept_bytes {
+            0 => String::new(),
+            bytes => format!(
+                ", {} was not, since the blocks that it lies in did not change",
+                size_text(bytes)
+            ),
+        };
+        format!(
+            "{changes} differ, {} are the same; {read} of content was read{kept}",
+            self.same
+        )
+    }
+
+    fn json(&self, effort: Effort) -> Map<String, Value> {
         let mut map = fields(json!({
             "same": self.same, "added": 0, "removed": 0, "content": 0, "metadata": 0, "type": 0,
-            "renamed": 0,
+            "renamed": 0, "bytes_read": effort.read_bytes, "bytes_unchanged": effort.kept_bytes,
         }));
         for (count, kind) in self.changes {
             if let Some(kind) = kind {

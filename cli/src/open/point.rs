@@ -12,6 +12,7 @@ use flr_provider::point::{Access, Catalog, Disk, OpenHow, OpenedPoint, PointInfo
 use flr_recover::Point;
 use flr_recover::address::{Address, Locator, Object, View};
 use flr_recover::choose::{Choice, NoPoint, choose};
+use flr_recover::diff::Kept;
 use flr_recover::origin::{self, Origin};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,6 +101,29 @@ impl Opener<'_> {
         let key = (address.object.clone(), address.point.clone());
         let (catalog, point) = self.chosen.get(&key)?;
         Some((&**catalog, point))
+    }
+
+    /// What two opened points have in common, if their provider can tell.
+    pub(crate) fn kept(&self, before: &Address, after: &Address) -> Result<Kept, Failure> {
+        let key = |address: &Address| (address.object.clone(), address.point.clone());
+        let (before_key, after_key) = (key(before), key(after));
+        let (Some((_, old)), Some((catalog, new))) =
+            (self.chosen.get(&before_key), self.chosen.get(&after_key))
+        else {
+            return Ok(Kept::default());
+        };
+        let asked = |address: &Address| -> Result<_, Failure> {
+            let settings = self.remote.origin_settings(&address.object)?;
+            Ok(origin::asked(&address.object, &settings))
+        };
+        let is_one_catalog = before.object == after.object
+            || asked(before)?.is_some_and(|one| asked(after).is_ok_and(|it| it == Some(one)));
+        let points = (self.points.get(&before_key), self.points.get(&after_key));
+        let (true, (Some(old_point), Some(new_point))) = (is_one_catalog, points) else {
+            return Ok(Kept::default());
+        };
+        let common = catalog.common(old, new, &self.how(after)?);
+        Ok(Kept::new(old_point, new_point, &common))
     }
 
     fn content(&mut self, address: &Address, out: &mut Output) -> Result<Content, Failure> {

@@ -13,6 +13,7 @@
 
 mod alibaba;
 mod clones;
+mod differences;
 mod money;
 mod points;
 mod reading;

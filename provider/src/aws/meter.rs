@@ -44,6 +44,11 @@ impl Meter {
         })
     }
 
+    /// One more call that lists.
+    pub(super) fn listing(&self) -> Result<(), Fault> {
+        self.spend(EBS_LIST)
+    }
+
     fn spend(&self, dollars: f64) -> Result<(), Fault> {
         let spent = self.spent.fetch_add(nano(dollars), Ordering::Relaxed);
         if spent.saturating_add(nano(dollars)) <= self.max {

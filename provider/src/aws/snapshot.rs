@@ -4,7 +4,7 @@
 //! entries. What a listing has not reached is unknown and gets listed; only what it has passed over is a
 //! hole.
 
-use super::changed::Relative;
+use super::changed::Changed;
 use super::client::{Client, Service};
 use super::coverage::{Coverage, Held, Stretch};
 use super::ebs::{
@@ -56,7 +56,8 @@ pub struct EbsSnapshot {
     /// Held while a listing is made, so that nobody makes the same one meanwhile.
     listing: AsyncMutex<()>,
     cache_name: String,
-    relative: Option<Relative>,
+    /// Another snapshot of the volume: the name under which its blocks are kept, and what changed.
+    relative: Option<(String, Changed)>,
 }
 
 /// What is listed.
@@ -116,13 +117,8 @@ impl EbsSnapshot {
             Some(id) => {
                 check_id(&id)?;
                 let name = cache_name(client, &account, &id);
-                Some(Relative::new(
-                    client,
-                    id,
-                    snapshot_id.to_owned(),
-                    name,
-                    volume,
-                ))
+                let ids = (id, snapshot_id.to_owned());
+                Some((name, Changed::new(client, ids, volume, None)))
             }
             None => None,
         };
@@ -375,10 +371,10 @@ impl ChunkStore for EbsSnapshot {
     fn cache_names(&self, chunk: u64) -> BoxFuture<'_, Vec<String>> {
         Box::pin(async move {
             let mut names = vec![self.cache_name.clone()];
-            if let Some(relative) = &self.relative
-                && relative.is_same(chunk).await
+            if let Some((name, changed)) = &self.relative
+                && changed.is_same(chunk).await
             {
-                names.push(relative.cache_name().to_owned());
+                names.push(name.clone());
             }
             names
         })

@@ -5,11 +5,15 @@
 //! [`Content`].
 
 mod content;
+mod kept;
+#[cfg(test)]
+mod kept_tests;
 mod properties;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+pub use kept::Kept;
 pub use walk::diff;
 
 use crate::error::Error;
@@ -21,9 +25,9 @@ use flr_fs::Metadata;
 pub enum Content {
     /// Files of the same size, unless they are known to be the same: on one filesystem at two points by inode,
     /// generation, size, time of content and time of change, where that is no whole second; on two filesystems by size
-    /// and time of content, as rsync takes it.
+    /// and time of content, as rsync takes it. Of the others, what is known to be [`Kept`] is not read.
     Quick,
-    /// All files of the same size.
+    /// All files of the same size, and all of them, whatever is said to be [`Kept`].
     Always,
 }
 
@@ -35,6 +39,16 @@ pub struct DiffOptions {
     /// Whether what has gone from one path and come to another, with the same inode, is one change. Memory: all that
     /// has come and gone.
     pub renames: bool,
+}
+
+/// What it took to compare contents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Bytes of content that were read, of both trees together.
+    pub read_bytes: u64,
+    /// Bytes of content of one tree that were not read, since they are known to be the same in the other: see
+    /// [`Kept`].
+    pub kept_bytes: u64,
 }
 
 /// One of the two trees.

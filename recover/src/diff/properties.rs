@@ -1,10 +1,11 @@
 //! What differs between two nodes of the same kind.
 
-use super::content::{Failure, Pieces, is_same};
-use super::{Content, Half, Side};
+use super::content::{Contents, Failure, Pieces};
+use super::{Content, Half, Kept, Side};
 use crate::error::Result;
 use crate::view::{View, ViewNode};
-use flr_fs::{FileKind, StreamName};
+use flr_fs::{ByteSource, FileKind, StreamName};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Two trees, and what is needed to compare nodes of them.
@@ -12,6 +13,7 @@ pub(super) struct Pair<'a> {
     pub(super) before: &'a View,
     pub(super) after: &'a View,
     pub(super) content: Content,
+    pub(super) kept: &'a Kept,
     pub(super) cancel: &'a AtomicBool,
     pub(super) pieces: Pieces,
 }
@@ -106,7 +108,22 @@ impl Pair<'_> {
             opened.map_err(|error| (side, error))
         };
         let (old, new) = (open(Side::Before, before)?, open(Side::After, after)?);
-        is_same(&*old, &*new, &mut self.pieces, self.cancel)
+        self.same(old, new)
+    }
+
+    fn same(
+        &mut self,
+        before: Arc<dyn ByteSource>,
+        after: Arc<dyn ByteSource>,
+    ) -> Result<bool, Failure> {
+        let believed = self.content == Content::Quick && !self.kept.is_empty();
+        let contents = Contents {
+            before,
+            after,
+            kept: believed.then_some(self.kept),
+            cancel: self.cancel,
+        };
+        contents.is_same(&mut self.pieces)
     }
 
     fn same_streams(&mut self, before: &Half, after: &Half) -> Result<bool, Failure> {
@@ -128,7 +145,7 @@ impl Pair<'_> {
                 opened.map_err(|error| (side, error))
             };
             let (old, new) = (open(Side::Before, before)?, open(Side::After, after)?);
-            if !is_same(&*old, &*new, &mut self.pieces, self.cancel)? {
+            if !self.same(old, new)? {
                 return Ok(false);
             }
         }

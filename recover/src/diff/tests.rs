@@ -38,7 +38,9 @@ fn compared(before: &View, after: &View, options: DiffOptions) -> Vec<String> {
         ControlFlow::Continue(())
     };
     let (old, new) = (root(before), root(after));
-    diff((before, &old), (after, &new), options, &never, &mut visit).unwrap();
+    let kept = Kept::default();
+    let (before, after) = ((before, &old), (after, &new));
+    diff(before, after, options, &kept, &never, &mut visit).unwrap();
     lines.sort();
     lines
 }

@@ -2,7 +2,7 @@
 
 use super::content::Pieces;
 use super::properties::{Fields, Pair};
-use super::{Change, DiffOptions, Difference, Half, Side, Step};
+use super::{Change, DiffOptions, Difference, Effort, Half, Kept, Side, Step};
 use crate::error::{Error, Result};
 use crate::listing::Listing;
 use crate::view::{Resolved, View, ViewNode};
@@ -17,7 +17,7 @@ use std::sync::atomic::{self, AtomicBool};
 /// Who is told; breaks to end the comparison.
 type Visitor<'a> = dyn FnMut(Step) -> ControlFlow<()> + 'a;
 
-/// Compares two nodes and all that is below them. Memory is bounded by the listings of one path of directories and
+/// Compares two nodes and all that is below them; what is known to be [`Kept`] in both is not read. Memory is bounded by the listings of one path of directories and
 /// by 16 bytes per directory, but for `renames`.
 ///
 /// # Errors
@@ -26,9 +26,10 @@ pub fn diff(
     before: (&View, &Resolved),
     after: (&View, &Resolved),
     options: DiffOptions,
+    kept: &Kept,
     cancel: &AtomicBool,
     visit: &mut Visitor<'_>,
-) -> Result<()> {
+) -> Result<Effort> {
     let half = |resolved: &Resolved| Half {
         path: Vec::new(),
         node: resolved.node,
@@ -39,6 +40,7 @@ pub fn diff(
             before: before.0,
             after: after.0,
             content: options.content,
+            kept,
             cancel,
             pieces: Pieces::default(),
         },
@@ -53,10 +55,10 @@ pub fn diff(
         ControlFlow::Continue(()) => walk.levels(),
         ControlFlow::Break(()) => Ok(flow),
     })?;
-    match flow {
-        ControlFlow::Continue(()) => walk.settle_renames(),
-        ControlFlow::Break(()) => Ok(()),
+    if flow.is_continue() {
+        walk.settle_renames()?;
     }
+    Ok(walk.pair.pieces.effort)
 }
 
 /// A directory of one tree.
@@ -338,7 +340,7 @@ impl Walk<'_, '_> {
     }
 
     /// Tells what has come and gone, and of it what is the same file.
-    fn settle_renames(mut self) -> Result<()> {
+    fn settle_renames(&mut self) -> Result<()> {
         let Some(differences) = self.renames.take() else {
             return Ok(());
         };

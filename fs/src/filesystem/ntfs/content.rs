@@ -206,6 +206,10 @@ impl ByteSource for Content {
         Ok(Segment { len, kind })
     }
 
+    fn below(&self, member: u32) -> Option<&Arc<dyn ByteSource>> {
+        (member == 0).then_some(&self.disk.source)
+    }
+
     fn will_read(&self, ranges: &[Range<u64>]) {
         let mut below = Vec::new();
         for range in ranges {

@@ -14,9 +14,12 @@ mod label;
 mod open;
 mod wanted;
 
+use super::changed;
 use super::client::{Client, ClientSettings};
 use crate::error::{Error, Result};
-use crate::point::{Catalog, Estimate, OpenHow, OpenedPoint, PointInfo, TakeHow, TakenPoint};
+use crate::point::{
+    Catalog, CommonDisk, Estimate, OpenHow, OpenedPoint, PointInfo, TakeHow, TakenPoint,
+};
 use crate::remote::{self, block_on};
 
 /// What EC2 has in one region, as an account sees it.
@@ -60,6 +63,10 @@ impl Catalog for AwsCatalog {
                     .to_owned(),
             ),
         })
+    }
+
+    fn common(&self, before: &PointInfo, after: &PointInfo, how: &OpenHow) -> Vec<CommonDisk> {
+        changed::common(&self.client, before, after, how)
     }
 
     fn cost(&self, point: &PointInfo, how: &OpenHow, bytes: u64) -> Result<Estimate> {

@@ -140,6 +140,14 @@ impl ByteSource for Overlay {
         })
     }
 
+    fn below(&self, member: u32) -> Option<&Arc<dyn ByteSource>> {
+        match (member, self.external) {
+            (0, _) => Some(&self.device),
+            (1, true) => Some(&self.copies_on),
+            _ => None,
+        }
+    }
+
     fn will_read(&self, ranges: &[Range<u64>]) {
         self.device.will_read(ranges);
     }
