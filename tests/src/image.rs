@@ -1,4 +1,4 @@
-//! Images: unpacked into sparse files that have no name and vanish with the test.
+//! Images: unpacked into sparse files, once for each build folder.
 
 use flr_fs::source::{ByteSource, check_range};
 use flr_fs::{Error, Result};
@@ -80,14 +80,14 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// An image of the fixtures.
+/// An image of the fixtures, opened for reading. The first that asks for it unpacks it: see
+/// [`image_path`].
 ///
 /// # Panics
 /// If there is none of this name.
 #[must_use]
 pub fn image(name: &str) -> Arc<dyn ByteSource> {
-    let file = tempfile::tempfile_in(scratch()).expect("a temporary file");
-    unpack(name, &file);
+    let file = File::open(image_path(name)).expect("an unpacked image");
     Arc::new(FileSource::new(file))
 }
 
@@ -106,7 +106,8 @@ pub fn hive(name: &str) -> Vec<u8> {
 }
 
 /// An image of the fixtures under a name, for programs. It is unpacked once for each build folder, and
-/// must not be written to.
+/// must not be written to. It carries the time of what it was unpacked from: with any other time, also
+/// that of a write, it is unpacked again.
 ///
 /// # Panics
 /// If there is none of this name.
@@ -115,17 +116,21 @@ pub fn image_path(name: &str) -> PathBuf {
     let dir = scratch().join("images");
     std::fs::create_dir_all(&dir).expect("a folder for images");
     let path = dir.join(format!("{name}.img"));
-    let packed = fixtures().join("images").join(format!("{name}.img.zst"));
     let time = |path: &Path| {
-        path.metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok()
+        let metadata = path.metadata();
+        metadata.and_then(|metadata| metadata.modified()).ok()
     };
-    if time(&path).is_none_or(|time_of_image| Some(time_of_image) < time(&packed)) {
+    let packed = time(&fixtures().join(format!("images/{name}.img.zst")));
+    let packed = packed.unwrap_or_else(|| panic!("no image {name}"));
+    // Volumes of NTFS hold the table as well.
+    let packed = packed.max(time(&fixtures().join("upcase.zst")).expect("fixtures/upcase.zst"));
+    if time(&path) != Some(packed) {
+        // Under its name only when all is there: others may want it at the same time.
         let file = tempfile::NamedTempFile::new_in(&dir).expect("a temporary file");
         unpack(name, file.as_file());
         let all = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         (file.as_file().set_permissions(all)).expect("an image for all users");
+        (file.as_file().set_modified(packed)).expect("the time of an image");
         file.persist(&path).expect("an image under its name");
     }
     path
