@@ -62,7 +62,8 @@ fn help_and_manual_have_the_whole_recipe() {
     let place = Place::new();
     std::fs::create_dir(place.path("man")).unwrap();
     place.run(&["man", "man"]).quiet();
-    let manual = place.shell("cat man/*dump*").out.replace('\\', "");
+    let manual = place.shell("cat man/*dump*").out;
+    let manual = manual.replace("\\*(Aq", "'").replace('\\', "");
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/archives.md"));
     for text in [place.run(&["dump", "--help"]).out, manual, page.unwrap()] {
         for option in UNPACK.split(' ').filter(|word| !word.contains("warning")) {

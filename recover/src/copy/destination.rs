@@ -228,6 +228,7 @@ impl Directory {
     /// The name as this directory takes it: another one if it refuses names that Windows does not take.
     pub(super) fn fitting(&self, name: EntryName) -> EntryName {
         match name.without_forbidden() {
+            Some(other) if self.kind.has_strict_names => other,
             Some(other) if self.kind.is_foreign && self.refuses(&name) => other,
             _ => name,
         }

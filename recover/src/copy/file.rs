@@ -79,7 +79,11 @@ impl Run<'_> {
         {
             return Ok(Outcome::Kept(KeepReason::Verified(digest)));
         }
-        let verdict = self.judge(task)?;
+        let mut verdict = self.judge(task)?;
+        if verdict == Verdict::Keep(KeepReason::Unchanged) {
+            // A file of its own, where there are no hard links: size and time do not say that it is whole.
+            verdict = self.verdict_of_earlier(task, buffer)?.unwrap_or(verdict);
+        }
         if let Some(kept) = Self::kept(verdict) {
             return Ok(kept);
         }
@@ -265,7 +269,8 @@ impl Run<'_> {
     }
 
     /// Refuses a file that cannot fit, or that is too large for the filesystem, before hours are spent on
-    /// reading it: a few bytes of an image can unfold to terabytes. Holes take no room and count only if bombs are refused.
+    /// reading it: a few bytes of an image can unfold to terabytes. Holes take no room and count only if bombs
+    /// are refused.
     fn check_space(&self, task: &Task, source: &dyn ByteSource) -> Result<()> {
         let size = source.size();
         if let Some(max) = task.directory.kind().file_bytes_max

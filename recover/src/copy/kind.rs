@@ -46,6 +46,8 @@ pub(super) struct Kind {
     /// Names that Windows does not take may be refused, two names may be taken for one, and what is set may be
     /// lost without an error.
     pub(super) is_foreign: bool,
+    /// Names that Windows does not take are refused, or changed without an error: `dir.` becomes `dir`.
+    pub(super) has_strict_names: bool,
     /// Larger files are not taken, in bytes. `None`: nothing is known of that.
     pub(super) file_bytes_max: Option<u64>,
     /// Times are cut to a multiple of one of [`UNITS`], not larger than this.
@@ -72,6 +74,7 @@ impl Kind {
         Self {
             must_sync: !LOCAL.contains(&magic),
             is_foreign: FOREIGN.contains(&magic),
+            has_strict_names: matches!(magic, FAT | EXFAT),
             file_bytes_max: (magic == FAT).then_some(FAT_FILE_BYTES_MAX),
             unit_max,
         }

@@ -7,8 +7,8 @@ use super::run::Verdict;
 use flr_fs::{FileKind, Metadata, Timestamp};
 use rustix::fs::{FileType, Stat};
 
-/// The verdict about a standing entry that is no directory, on a filesystem of that kind. `same_target`: both are symbolic links, and
-/// lead to the same.
+/// The verdict about a standing entry that is no directory, on a filesystem of that kind. `same_target`: both
+/// are symbolic links, and lead to the same.
 pub(super) fn verdict(
     options: &CopyOptions,
     (stat, kind): (&Stat, Kind),

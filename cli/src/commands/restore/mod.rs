@@ -378,5 +378,10 @@ fn say_done(ctx: &mut Context<'_>, report: &CopyReport, jobs: &[Job]) {
         let there = count(report.verified, "file was", "files were");
         text.push_str(&format!("; {there} there already and right"));
     }
+    let left = report.kept.saturating_sub(report.verified);
+    if left > 0 {
+        let left = count(left, "entry was", "entries were");
+        text.push_str(&format!("; {left} left as found"));
+    }
     ctx.out.note(&text);
 }

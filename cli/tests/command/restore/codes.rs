@@ -24,6 +24,11 @@ fn all_done_is_0_also_the_second_time() {
         let args = [&["restore", "web01.img:/etc", "--to", "out"], again].concat();
         let said = place.run(&args);
         assert_eq!(said.code, 0, "{again:?}: {}", said.err);
+        // Nothing was restored: what is there is said.
+        let (right, left) = ("there already and right", "left as found");
+        let resumed = again[0] == "--resume";
+        assert_eq!(said.err.contains(right), resumed, "{}", said.err);
+        assert!(said.err.contains(left) || resumed, "{}", said.err);
     }
     // Quiet is quiet.
     place

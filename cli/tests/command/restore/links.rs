@@ -7,7 +7,8 @@ use flr_tests::require::require;
 /// One file with names in three folders, one with two names of which one is never asked for, and one whose
 /// names are asked for themselves.
 const BUILD: &str = r"
-truncate -s 16M links.img; mkfs.ext4 -q links.img; mkdir m; mount -o loop links.img m; cd m
+truncate -s 16M links.img; mkfs.ext4 -q -U 6e9a5a5e-0000-4000-8000-000000000001 links.img
+mkdir m; mount -o loop links.img m; cd m
 mkdir a b c; printf 1 > a/one; ln a/one b/one; ln a/one b/again; ln a/one c/deep
 printf 2 > a/half; ln a/half half
 printf 3 > single; ln single other
@@ -43,7 +44,8 @@ fn names_in_different_addresses_stay_one_file_as_with_rsync() {
     let from = [
         "links.img:/a",
         "links.img:/b",
-        "links.img::disk/c",
+        // Another view of the same filesystem.
+        "links.img::fs/6e9a5a5e-0000-4000-8000-000000000001/c",
         "links.img:/single",
         "links.img:/other",
     ];

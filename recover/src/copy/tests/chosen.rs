@@ -246,17 +246,11 @@ fn a_plan_is_what_is_done() {
         let destination = out.destination();
         let mut told = Vec::new();
         let place = (Some(&destination), out.dir.path());
-        let plan = Plan::make(
-            &view,
-            &root,
-            None,
-            place,
-            &options,
-            &LinkTable::default(),
-            &mut |item, planned| {
-                told.push((item.destination.clone(), planned.unwrap()));
-            },
-        );
+        let links = LinkTable::default();
+        let mut tell = |item: &Item, planned: Result<Planned, Error>| {
+            told.push((item.destination.clone(), planned.unwrap()));
+        };
+        let plan = Plan::make(&view, &root, None, place, &options, &links, &mut tell);
         let before = out.all();
         let report = out.copy(&view, options);
         assert_ne!(before, out.all());
@@ -276,14 +270,7 @@ fn a_plan_is_what_is_done() {
     // Without a destination everything is new.
     let options = restore();
     let place = (None, Path::new("nowhere"));
-    let plan = Plan::make(
-        &view,
-        &root,
-        None,
-        place,
-        &options,
-        &LinkTable::default(),
-        &mut |_, _| {},
-    );
+    let links = LinkTable::default();
+    let plan = Plan::make(&view, &root, None, place, &options, &links, &mut |_, _| {});
     assert_eq!((plan.files, plan.conflicts, plan.bytes), (6, 0, 4 + 5));
 }
