@@ -47,7 +47,7 @@ pub(crate) struct Diff {
     /// Two addresses, the older one first.
     #[arg(value_name = "ADDRESS")]
     pub(crate) addresses: Vec<OsString>,
-    /// Read and compare all files of the same size, whatever inodes and times say.
+    /// Read and compare all files of the same size, whatever inodes, times and the provider say.
     #[arg(long)]
     pub(crate) checksum: bool,
     /// Show as one change what has gone from one path and come to another with the same inode.
@@ -77,7 +77,7 @@ pub(crate) struct Versions {
     /// Show the lines that changed from version N to version M.
     #[arg(long, num_args = 2, value_names = ["N", "M"], conflicts_with = "restore")]
     pub(crate) diff: Vec<usize>,
-    /// Copy version N to the place that --to names.
+    /// Copy version N, with all that it has, to the place that --to names, and read the copy again.
     #[arg(long, value_name = "N", requires = "to")]
     pub(crate) restore: Option<usize>,
     /// Where --restore copies to: a directory, or a new name for the file.

@@ -12,6 +12,7 @@ use flr_provider::engine::Cleanup;
 use flr_provider::ontap::svm_of;
 use flr_provider::point::Held;
 use flr_provider::remote::{self, Cancel, DiskSettings, cancelled_by};
+use flr_provider::spent::Spent;
 use flr_recover::address::{Object, Provider};
 use flr_recover::origin::{NamedSource, Settings};
 use jiff::tz::TimeZone;
@@ -28,6 +29,7 @@ pub(crate) struct Remote {
     held: RefCell<Vec<Box<dyn Held>>>,
     /// What became of what was given back before the end.
     released: RefCell<Option<Cleanup>>,
+    spent: Spent,
     interrupt: OnceCell<Interrupt>,
     cancel: OnceCell<Cancel>,
 }
@@ -40,6 +42,7 @@ impl Remote {
             config: OnceCell::new(),
             held: RefCell::default(),
             released: RefCell::default(),
+            spent: Spent::default(),
             interrupt: OnceCell::new(),
             cancel: OnceCell::new(),
         }
@@ -119,6 +122,20 @@ impl Remote {
         })
     }
 
+    /// What the command has spent so far: `--max-cost` is about all of it.
+    pub(crate) fn spent(&self) -> Spent {
+        self.spent.clone()
+    }
+
+    /// That the command has come to `--max-cost`, if it has. What could not be read for that looks like damage.
+    pub(crate) fn over_cost(&self) -> Option<Failure> {
+        self.spent.was_refused().then(|| {
+            let dollars = self.spent.dollars();
+            let what = format!("reading on would cost more than --max-cost, ${dollars:.7} so far");
+            Failure::new(Exit::Cost, what).hint("a higher --max-cost, or --yes")
+        })
+    }
+
     /// What a signal ends reads by.
     fn cancel(&self) -> Result<Cancel, Failure> {
         let flag = self.interrupt()?;
@@ -170,10 +187,12 @@ impl Remote {
     }
 
     /// Deletes what was made so far, once nothing reads it any more: a command over many points is to hold one at a
-    /// time. What came of it is told at the end.
-    pub(crate) fn release(&self) {
+    /// time. Whether all of it is gone. What came of it is told at the end.
+    pub(crate) fn release(&self) -> bool {
         let released = self.close();
+        let is_gone = released.as_ref().is_none_or(Cleanup::is_clean);
         *self.released.borrow_mut() = released;
+        is_gone
     }
 
     /// Deletes what was made, once nothing reads it any more. `None`: nothing was made.

@@ -49,6 +49,7 @@ pub mod ontap;
 pub mod point;
 pub mod remote;
 pub mod secret;
+pub mod spent;
 mod temporary;
 mod watch;
 

@@ -2,6 +2,7 @@
 
 use crate::engine::{Cleanup, UnixTime};
 use crate::error::{Error, Result};
+use crate::spent::Spent;
 use flr_fs::{ByteSource, Filesystem};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -150,8 +151,10 @@ pub struct OpenHow {
     pub ttl: Option<Duration>,
     /// Leave temporary resources until they expire.
     pub keep: bool,
-    /// Dollars that it may cost.
+    /// Dollars that it may cost, with all that is in `spent` already.
     pub max_cost: Option<f64>,
+    /// What the command has spent so far, at this point and all others.
+    pub spent: Spent,
     /// Costs and side effects are accepted.
     pub yes: bool,
     /// What for, as the user wrote it; shown by `flr session ls`.
@@ -160,6 +163,36 @@ pub struct OpenHow {
     pub tags: Vec<(String, String)>,
     /// Raised by whoever wants this to end: making ends, reading fails, cleaning up goes on.
     pub interrupt: Option<Arc<AtomicBool>>,
+}
+
+impl OpenHow {
+    /// Counts dollars that are about to be spent on `what`, such as `a volume of snap-…`.
+    ///
+    /// # Errors
+    /// [`Error::Cost`] if that is more than may be spent in all; then nothing is counted.
+    pub fn spend(&self, dollars: f64, what: &str) -> Result<()> {
+        let Some(max) = self.max_cost.filter(|_| !self.yes) else {
+            return Ok(());
+        };
+        let before = self.spent.dollars();
+        if self.spent.add(dollars, max) {
+            return Ok(());
+        }
+        // Calls cost less than what four digits show.
+        let told = |dollars: f64| match dollars < 0.001 {
+            true => format!("${dollars:.7}"),
+            false => format!("${dollars:.4}"),
+        };
+        let before = match before > 0.0 {
+            true => format!(", with {} for what was read before it", told(before)),
+            false => String::new(),
+        };
+        let dollars = told(dollars);
+        Err(Error::Cost {
+            what: format!("{what} would cost {dollars}, more than ${max}{before}"),
+            hint: Some("a shorter --ttl, a higher --max-cost, or --yes".to_owned()),
+        })
+    }
 }
 
 /// How snapshots of an instance are to be taken.

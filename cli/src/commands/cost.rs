@@ -162,22 +162,48 @@ pub(crate) fn words(
     Ok(Some(format!("{shown}: reading takes {requests}{dollars}")))
 }
 
-/// Whether known content costs more than is allowed; asked before any of it is read.
-pub(crate) fn check(opener: &Opener<'_>, address: &Address, bytes: u64) -> Result<(), Failure> {
-    let Some((catalog, point)) = opener.catalog_of(address) else {
-        return Ok(());
-    };
-    let how = opener.how(address)?;
-    let (Some(max), false) = (how.max_cost, how.yes) else {
-        return Ok(());
-    };
-    let estimate = catalog.cost(point, &how, bytes);
-    let estimate = estimate.map_err(|error| failure_of(&address.to_string(), &error))?;
-    match estimate.dollars {
-        Some(dollars) if dollars > max => {
-            let what = format!("{address}: reading it would cost ${dollars:.6}, more than ${max}");
-            Err(Failure::new(Exit::Cost, what).hint("a higher --max-cost, or --yes"))
+/// What known content will cost, over all that a command has opened and not read yet.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    dollars: f64,
+}
+
+impl Planned {
+    /// Adds the content of one more address. To be asked before any of it is read.
+    ///
+    /// # Errors
+    /// With what was spent already it costs more than is allowed.
+    pub(crate) fn add(
+        &mut self,
+        opener: &Opener<'_>,
+        address: &Address,
+        bytes: u64,
+    ) -> Result<(), Failure> {
+        let Some((catalog, point)) = opener.catalog_of(address) else {
+            return Ok(());
+        };
+        let how = opener.how(address)?;
+        let (Some(max), false) = (how.max_cost, how.yes) else {
+            return Ok(());
+        };
+        let dollars = |bytes| {
+            let estimate = catalog.cost(point, &how, bytes);
+            let estimate = estimate.map_err(|error| failure_of(&address.to_string(), &error))?;
+            Ok::<_, Failure>(estimate.dollars.unwrap_or(0.0))
+        };
+        // What it takes to open it has been spent.
+        let content = (dollars(bytes)? - dollars(0)?).max(0.0);
+        self.dollars += content;
+        let all = how.spent.dollars() + self.dollars;
+        if all <= max {
+            return Ok(());
         }
-        _ => Ok(()),
+        let what = match self.dollars > content {
+            true => format!(
+                "{address}: reading it and what stands before it would cost ${all:.6}, more than ${max}"
+            ),
+            false => format!("{address}: reading it would cost ${all:.6}, more than ${max}"),
+        };
+        Err(Failure::new(Exit::Cost, what).hint("a higher --max-cost, or --yes"))
     }
 }

@@ -21,11 +21,22 @@ use std::sync::atomic::AtomicBool;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
+    copy(ctx, &args.operands, !args.archive, &options(args))
+}
+
+/// Copies what the operands name, but for the last one, to what that names. `follow_last`: a link that is named
+/// stands for what it leads to.
+pub(crate) fn copy(
+    ctx: &mut Context<'_>,
+    operands: &[OsString],
+    follow_last: bool,
+    options: &CopyOptions,
+) -> Outcome {
     let usage = || {
         Failure::new(Exit::Usage, "cp needs what to copy and where to")
             .hint("flr cp disk.img:/etc/fstab .")
     };
-    let (dest, sources) = args.operands.split_last().ok_or_else(usage)?;
+    let (dest, sources) = operands.split_last().ok_or_else(usage)?;
     let mut opener = Opener::new(ctx);
     let listed = ctx.global.files_from0.is_some() || !ctx.global.path_b64.is_empty();
     if sources.is_empty() && !listed && ctx.global.from.is_none() {
@@ -35,13 +46,13 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
     if dest == "-" {
         ctx.out.begin_content();
     }
-    let follow_last = !args.archive;
     let single = addresses.len() == 1;
     let mut sources = Vec::new();
+    let mut planned = super::cost::Planned::default();
     for address in &addresses {
         match opener.open(address, follow_last || ends_in_slash(address), &mut ctx.out) {
             Ok(opened) => {
-                super::cost::check(&opener, address, total_of(&opened).unwrap_or(0))?;
+                planned.add(&opener, address, total_of(&opened).unwrap_or(0))?;
                 sources.push((opened, ends_in_slash(address)));
             }
             Err(failure) if single => return Err(failure.into()),
@@ -54,7 +65,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Cp) -> Outcome {
     if sources.is_empty() {
         return Ok(ctx.tally.exit());
     }
-    to_directory(ctx, args, &sources, Path::new(dest), single)
+    to_directory(ctx, options, &sources, Path::new(dest), single)
 }
 
 fn to_stdout(ctx: &mut Context<'_>, sources: &[(Opened, bool)]) -> Outcome {
@@ -86,12 +97,11 @@ enum Place {
 
 fn to_directory(
     ctx: &mut Context<'_>,
-    args: &Cp,
+    options: &CopyOptions,
     sources: &[(Opened, bool)],
     dest: &Path,
     single: bool,
 ) -> Outcome {
-    let options = options(args);
     let remote = Rc::clone(&ctx.remote);
     let interrupt = remote.signals()?;
     let total = sources
@@ -103,14 +113,14 @@ fn to_directory(
     let links = Arc::default();
     for (opened, slash) in sources {
         let place = place(opened, *slash, dest, single)?;
-        let how = (&options, &links);
-        report.add(copy(ctx, opened, &place, how, &bar, &interrupt.flag)?);
+        let how = (options, &links);
+        report.add(one(ctx, opened, &place, how, &bar, &interrupt.flag)?);
     }
     bar.finish();
     finish(ctx, &report, interrupt)
 }
 
-fn copy(
+fn one(
     ctx: &mut Context<'_>,
     opened: &Opened,
     place: &Place,

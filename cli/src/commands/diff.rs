@@ -163,6 +163,10 @@ fn tell(
                 Side::After => after,
             };
             let what = opened.text_of(&path_of(opened, &path));
+            // Whatever comes after it would cost more still.
+            if let Some(failure) = ctx.remote.over_cost() {
+                return Err(failure.into());
+            }
             ctx.fail(&what, &describe(&error, &what))
         }
     }

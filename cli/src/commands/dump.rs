@@ -41,7 +41,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Dump) -> Outcome {
     let resolved = &opened.target.resolved;
     let is_dir = resolved.metadata.kind == FileKind::Directory;
     let total = if is_dir { 0 } else { resolved.metadata.size };
-    super::cost::check(&opener, address, total)?;
+    super::cost::Planned::default().add(&opener, address, total)?;
     let name = match is_dir && (ends_in_slash(address) || resolved.path == b"/") {
         true => None,
         false => Some(

@@ -264,6 +264,7 @@ impl Opener<'_> {
             ttl: values.ttl(),
             keep: options.keep,
             max_cost: values.max_cost_usd(),
+            spent: self.remote.spent(),
             yes: options.yes,
             reason: options.reason.clone(),
             tags: values.tags(),

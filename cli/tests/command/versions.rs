@@ -1,5 +1,6 @@
 //! Versions of a file over several images, each of which is a point of its own.
 
+use crate::filled::{NEEDS, apart, fill};
 use crate::place::Place;
 use flr_tests::require::require;
 
@@ -165,4 +166,195 @@ fn what_has_no_versions_is_refused() {
             said.err
         );
     }
+}
+
+/// The file at one more point: a line of shell makes the tree, from which the image is made.
+#[track_caller]
+fn point(place: &Place, image: &str, line: &str) {
+    let made = place.shell(&format!(
+        "mkdir -p tree/etc tree/opt && {line} && mke2fs -q -t ext4 -I 256 -d tree {image} 4m"
+    ));
+    assert_eq!(made.code, 0, "{}", made.err);
+}
+
+/// Columns `POINTS FIRST LAST` of each version.
+#[track_caller]
+fn listed(place: &Place, args: &[&str]) -> Vec<String> {
+    let said = place.run(&[&["versions"], args].concat());
+    assert_eq!(said.code, 0, "{}", said.err);
+    let rows = said.out.lines().skip(1).map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words[words.len() - 3..].join(" ")
+    });
+    rows.collect()
+}
+
+#[test]
+fn what_was_only_touched_is_one_version_by_its_content() {
+    if !require(&["mke2fs", "touch"]) {
+        return;
+    }
+    let place = Place::new();
+    point(
+        &place,
+        "a.img",
+        "echo one > tree/etc/motd; touch -d @1000 tree/etc/motd",
+    );
+    point(&place, "b.img", "touch -d @2000 tree/etc/motd");
+    let args = ["a.img:/etc/motd", "b.img:/etc/motd"];
+    assert_eq!(listed(&place, &args), ["1 a.img a.img", "1 b.img b.img"]);
+    for algorithm in ["sha256", "blake3"] {
+        let hashed = [&["--hash", algorithm], &args[..]].concat();
+        assert_eq!(listed(&place, &hashed), ["2 a.img b.img"]);
+    }
+}
+
+#[test]
+fn what_was_deleted_comes_back_as_what_it_is_and_a_new_name_is_not_followed() {
+    if !require(&["mke2fs", "touch"]) {
+        return;
+    }
+    let place = Place::new();
+    point(
+        &place,
+        "a.img",
+        "echo one > tree/etc/motd; touch -d @1000 tree/etc/motd",
+    );
+    point(&place, "b.img", "mv tree/etc/motd tree/etc/motd.old");
+    point(
+        &place,
+        "c.img",
+        "echo one > tree/etc/motd; touch -d @1000 tree/etc/motd",
+    );
+    point(
+        &place,
+        "d.img",
+        "rm tree/etc/motd; echo new > tree/etc/motd; touch -d @3000 tree/etc/motd",
+    );
+    let args = ["--path", "/etc/motd", "a.img", "b.img", "c.img", "d.img"];
+    // Made anew with the size and the time of before: it cannot be told apart, and is the same.
+    assert_eq!(listed(&place, &args), ["2 a.img c.img", "1 d.img d.img"]);
+    let said = place.run(&[&["versions"], &args[..]].concat());
+    assert!(
+        said.err.contains("note: it is not there at b.img\n"),
+        "{}",
+        said.err
+    );
+    let hashed = [&["--hash", "md5"], &args[..]].concat();
+    assert_eq!(listed(&place, &hashed), ["2 a.img c.img", "1 d.img d.img"]);
+    assert_eq!(listed(&place, &["b.img:/etc/motd.old"]), ["1 b.img b.img"]);
+}
+
+#[test]
+fn a_directory_in_the_place_of_the_file_is_a_line_and_the_others_go_on() {
+    if !require(&["mke2fs", "touch"]) {
+        return;
+    }
+    let place = Place::new();
+    point(
+        &place,
+        "a.img",
+        "echo one > tree/etc/motd; touch -d @1000 tree/etc/motd",
+    );
+    point(&place, "b.img", "rm tree/etc/motd; mkdir tree/etc/motd");
+    point(
+        &place,
+        "c.img",
+        "rmdir tree/etc/motd; echo two > tree/etc/motd; touch -d @2000 tree/etc/motd",
+    );
+    let said = place.run(&["versions", "--path", "/etc/motd", "a.img", "b.img", "c.img"]);
+    assert_eq!(said.code, 3, "{}", said.err);
+    assert_eq!(said.out.lines().count(), 3, "{}", said.out);
+    let told = "flr: b.img:/etc/motd: versions are of files, and this is a dir\n";
+    assert!(said.err.contains(told), "{}", said.err);
+}
+
+#[test]
+fn a_link_that_leads_elsewhere_leads_to_another_version() {
+    if !require(&["mke2fs", "touch"]) {
+        return;
+    }
+    let place = Place::new();
+    // Both have the same size and time, as files of one package do.
+    point(
+        &place,
+        "a.img",
+        "echo one > tree/opt/1; echo two > tree/opt/2; echo one > tree/opt/3; touch -d @1000 tree/opt/?; \
+         ln -s ../opt/1 tree/etc/motd",
+    );
+    point(&place, "b.img", "ln -snf ../opt/2 tree/etc/motd");
+    point(&place, "c.img", "ln -snf ../opt/3 tree/etc/motd");
+    point(&place, "d.img", "ln -snf ../opt/nothing tree/etc/motd");
+    let args = ["--path", "/etc/motd", "a.img", "b.img", "c.img", "d.img"];
+    let each = ["1 a.img a.img", "1 b.img b.img", "1 c.img c.img"];
+    assert_eq!(listed(&place, &args), each);
+    let said = place.run(&[&["versions"], &args[..]].concat());
+    assert!(
+        said.err.contains("note: it is not there at d.img\n"),
+        "{}",
+        said.err
+    );
+    let hashed = [&["--hash", "sha256"], &args[..]].concat();
+    assert_eq!(listed(&place, &hashed), ["2 a.img c.img", "1 b.img b.img"]);
+    // The same file under two paths, which are two addresses, is one version.
+    let moved = ["a.img:/opt/1", "b.img:/opt/3"];
+    assert_eq!(listed(&place, &moved), ["2 a.img b.img"]);
+    // What is restored is what the link leads to.
+    place
+        .run(&[&["versions", "--restore", "2", "--to", "motd"], &args[..]].concat())
+        .quiet();
+    assert_eq!(place.read("motd"), "two\n");
+}
+
+#[test]
+fn a_restored_version_has_all_that_the_file_had_and_was_read_again() {
+    if !require(&NEEDS) || !require(&["rsync"]) {
+        return;
+    }
+    let place = Place::new();
+    fill(&place, "1.img", "base mnt", "32M");
+    apart(
+        &place,
+        "mount -o loop 1.img mnt; python3 -c '
+import os, struct
+path = \"mnt/whole\"
+with open(path, \"wb\") as file:
+    file.write(b\"binary\\0\" * 3000)
+    file.truncate(1 << 20)
+os.chown(path, 1234, 5678)
+os.chmod(path, 0o640)
+os.setxattr(path, \"user.note\", b\"kept\")
+acl = struct.pack(\"<I\", 2)
+for tag, perm, who in [(1, 6, -1), (2, 4, 99), (4, 4, -1), (16, 4, -1), (32, 0, -1)]:
+    acl += struct.pack(\"<HHi\", tag, perm, who)
+os.setxattr(path, \"system.posix_acl_access\", acl)
+os.utime(path, ns=(1_700_000_000_000_000_001, 1_700_000_000_123_456_789))
+'; cp -a --sparse=always mnt/whole expected; sha256sum expected | cut -d' ' -f1 > sha256; umount mnt",
+    );
+    // What stands there is replaced, and a directory takes it under its own name.
+    std::fs::write(place.path("other"), "in the way").unwrap();
+    std::fs::create_dir(place.path("out")).unwrap();
+    for to in ["other", "out"] {
+        let args = [
+            "--json",
+            "versions",
+            "--restore",
+            "1",
+            "--to",
+            to,
+            "1.img:/whole",
+        ];
+        let said = place.run(&args);
+        assert_eq!((said.code, said.err.as_str()), (0, ""));
+        let line = crate::schema::check(said.out.lines().next().unwrap());
+        assert_eq!(line["sha256"], place.read("sha256").trim());
+    }
+    let same = place.shell(
+        "rsync -aniXA --checksum expected other; rsync -aniXA --checksum expected out/whole
+         stat -c %y:%b expected other out/whole | uniq | wc -l",
+    );
+    assert_eq!((same.out.as_str(), same.code), ("1\n", 0), "{}", same.err);
+    let said = place.run(&["versions", "--diff", "1", "1", "1.img:/whole"]);
+    assert_eq!((said.code, said.out.as_str()), (2, ""));
+    assert!(said.err.contains("no text"), "{}", said.err);
 }

@@ -186,3 +186,57 @@ fn interrupted_it_cleans_up() {
     stage.fake.clear_rule();
     stage.assert_clean();
 }
+
+#[test]
+fn versions_on_a_lun_take_one_clone_at_a_time_and_say_so_first() {
+    let stage = Stage::new();
+    let fstab = "filer:vol1/web:/etc/fstab";
+    stage.run(&["versions", fstab]).ended_with(13).told(&[
+        "2 of 2 points take a temporary volume each",
+        "the LUN is cloned",
+        "--yes",
+    ]);
+    assert_eq!(stage.fake.count("CreateLun"), 0);
+    let said = stage.run(&["versions", "--yes", "--hash", "sha256", fstab]);
+    let said = said
+        .ended_with(0)
+        .told(&["2 of 2 points", "one after the other"]);
+    assert_eq!(said.out.lines().count(), 2, "{}", said.out);
+    let calls = stage.fake.requests().into_iter().map(|call| call.operation);
+    let mut made: Vec<_> = calls
+        .filter(|call| ["CreateLun", "DeleteLun"].contains(&call.as_str()))
+        .collect();
+    made.dedup();
+    let one = ["CreateLun", "DeleteLun"];
+    assert_eq!(made, [one, one].concat());
+    stage.assert_clean();
+    // One of two: nothing is to be agreed to.
+    stage
+        .run(&["versions", "filer:vol1/web@nightly.0:/etc/fstab"])
+        .ended_with(0);
+    stage.assert_clean();
+    // Interrupted, nothing is made for those that come after.
+    stage.fake.set_rule(|call| {
+        (call.operation == "ReadLun" && call.nth > 1)
+            .then_some(FakeFault::NoAnswer(When::BeforeEffect))
+    });
+    stage.fake.clear_requests();
+    let mut command = stage.flr(&["versions", "--yes", fstab]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let child = child.unwrap();
+    let start = Instant::now();
+    while stage.fake.count("ReadLun") < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "not in time");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert_eq!(stage.fake.count("CreateLun"), 1);
+    stage.fake.clear_rule();
+    stage.assert_clean();
+}

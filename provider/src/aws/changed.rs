@@ -183,8 +183,7 @@ pub(super) fn common(
     {
         return Vec::new();
     }
-    let max_cost = how.max_cost.filter(|_| !how.yes);
-    let meter = max_cost.map(Meter::new).map(Arc::new);
+    let meter = Meter::of(how);
     let is_older = before.time <= after.time;
     let mut common = Vec::new();
     for (before, old) in before.disks.iter().enumerate() {

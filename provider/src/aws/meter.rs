@@ -3,36 +3,32 @@
 use super::prices::{EBS_GET, EBS_LIST};
 use crate::engine::BoxFuture;
 use crate::fault::{Fault, FaultKind};
+use crate::point::OpenHow;
 use crate::remote::{ChunkRun, ChunkStore};
+use crate::spent::Spent;
 use bytes::Bytes;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Our own name for the fault of a call that would cost too much.
 pub const OVER_COST: &str = "flr.max-cost";
 
-/// Dollars are counted in units of 10⁻⁹: prices have seven digits behind the point.
-const NANO: f64 = 1e9;
-
 /// What was spent, and what may be.
 #[derive(Debug)]
 pub(super) struct Meter {
-    spent: AtomicU64,
-    max: u64,
+    spent: Spent,
     max_dollars: f64,
 }
 
 impl Meter {
-    /// Calls for at most so many dollars.
-    #[must_use]
-    pub(super) fn new(max_dollars: f64) -> Self {
-        Self {
-            spent: AtomicU64::new(0),
-            max: nano(max_dollars),
+    /// Counts calls into what the command has spent, within what it may; `None`: it may spend anything.
+    pub(super) fn of(how: &OpenHow) -> Option<Arc<Self>> {
+        let max_dollars = how.max_cost.filter(|_| !how.yes)?;
+        Some(Arc::new(Self {
+            spent: how.spent.clone(),
             max_dollars,
-        }
+        }))
     }
 
     /// The same store, with its calls counted.
@@ -50,24 +46,12 @@ impl Meter {
     }
 
     fn spend(&self, dollars: f64) -> Result<(), Fault> {
-        let spent = self.spent.fetch_add(nano(dollars), Ordering::Relaxed);
-        if spent.saturating_add(nano(dollars)) <= self.max {
+        if self.spent.add(dollars, self.max_dollars) {
             return Ok(());
         }
         let what = format!("reading on would cost more than ${}", self.max_dollars);
         Err(Fault::new(FaultKind::Refused, what).with_code(OVER_COST))
     }
-}
-
-/// Dollars in whole units; what is no amount is nothing, and what is too much is all there can be.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast from a float saturates, and there is no other way to make one an integer"
-)]
-fn nano(dollars: f64) -> u64 {
-    (dollars * NANO).round() as u64
 }
 
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use std::sync::atomic::{self, AtomicBool};
 /// Who is told; breaks to end the comparison.
 type Visitor<'a> = dyn FnMut(Step) -> ControlFlow<()> + 'a;
 
-/// Compares two nodes and all that is below them; what is known to be [`Kept`] in both is not read. Memory is bounded by the listings of one path of directories and
-/// by 16 bytes per directory, but for `renames`.
+/// Compares two nodes and all that is below them; what is known to be [`Kept`] in both is not read. Memory is
+/// bounded by the listings of one path of directories and by 16 bytes per directory, but for `renames`.
 ///
 /// # Errors
 /// [`Request::Cancelled`]. What cannot be read is a [`Step::Failed`].

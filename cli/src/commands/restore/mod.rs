@@ -7,6 +7,7 @@ mod plan;
 mod record;
 mod results;
 
+use super::cost::Planned;
 use super::cp::{asked_name, totals};
 use super::{Context, ends_in_slash};
 use crate::args_restore::Restore;
@@ -142,6 +143,8 @@ impl Run {
         };
         let single = addresses.len() == 1;
         let mut sources = Vec::new();
+        // Of the jobs before this one what was read has been counted.
+        let mut planned = Planned::default();
         for address in &addresses {
             let slash = ends_in_slash(address);
             match opener.open(address, slash, &mut ctx.out) {
@@ -151,7 +154,7 @@ impl Run {
                         opened,
                         slash,
                     };
-                    plan::check_cost(&opener, job, &source)?;
+                    plan::add_cost(&mut planned, &opener, job, &source)?;
                     sources.push(source);
                 }
                 Err(failure) if single => return Err(failure.into()),

@@ -178,13 +178,18 @@ fn summary_of(ctx: &mut Context<'_>, job: &Job, plan: &Plan) -> Outcome<()> {
     Ok(())
 }
 
-/// Whether a job costs more than is allowed; asked before content is read.
-pub(super) fn check_cost(opener: &Opener<'_>, job: &Job, source: &Source) -> Result<(), Failure> {
+/// Adds what a source costs to what is planned; asked before content is read.
+pub(super) fn add_cost(
+    planned: &mut cost::Planned,
+    opener: &Opener<'_>,
+    job: &Job,
+    source: &Source,
+) -> Result<(), Failure> {
     let address = &source.address;
     if opener.catalog_of(address).is_none() || opener.how(address)?.max_cost.is_none() {
         return Ok(());
     }
     let options = job.options()?;
     let plan = plan_of(job, source, &options, &LinkTable::default(), &mut |_, _| {});
-    cost::check(opener, address, plan.bytes)
+    planned.add(opener, address, plan.bytes)
 }

@@ -5,17 +5,17 @@ mod places;
 
 use super::cp;
 use super::{Context, volumes::size_text};
-use crate::args::{Cp, OverwriteMode};
 use crate::args_trees::Versions;
 use crate::exit::Exit;
 use crate::hash;
 use crate::node::put_bytes;
-use crate::open::{Opened, Opener, quoted};
-use crate::output::{Failure, Outcome, fields};
+use crate::open::{Opened, Opener, describe, quoted};
+use crate::output::{Failure, Outcome, Stop, fields};
 use crate::{table, when};
 use flr_fs::{FileKind, Metadata};
 use flr_recover::address::Address;
-use places::Place;
+use flr_recover::copy::{CopyOptions, Overwrite};
+use places::{Place, Plan};
 use serde_json::{Map, Value, json};
 use std::os::unix::ffi::OsStrExt;
 
@@ -45,12 +45,34 @@ struct Found {
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Versions) -> Outcome {
-    let places = places::all(ctx, args)?;
+    let Plan { places, agreed } = places::all(ctx, args)?;
     let mut found = Found::default();
-    for place in places {
-        look(ctx, args, &mut found, place)?;
+    let all = places.len();
+    let mut unplanned = 0_usize;
+    for (done, place) in places.into_iter().enumerate() {
+        let planned = place.takes_clone;
+        if !planned && unplanned > 0 && !agreed {
+            let what = "points that should be read directly take a temporary volume each";
+            let hint = "--access direct reads them directly or not at all, --yes agrees";
+            return Err(cut_off(Failure::new(Exit::Cost, what).hint(hint), done, all).into());
+        }
+        look(ctx, args, &mut found, place).map_err(|stop| match stop {
+            Stop::Failure(failure) => cut_off(failure, done, all).into(),
+            stop => stop,
+        })?;
+        if !planned && !ctx.remote.sessions().is_empty() {
+            unplanned = unplanned.saturating_add(1);
+        }
         // One point at a time is held, and what was made for it goes before the next.
-        ctx.remote.release();
+        let is_gone = ctx.remote.release();
+        if let Some(signal) = ctx.remote.signal() {
+            return Ok(signal);
+        }
+        let done = done.saturating_add(1);
+        if !is_gone && done < all {
+            let what = "what was made for the last point is there still, so nothing more is made";
+            return Err(cut_off(Failure::new(Exit::Failed, what), done, all).into());
+        }
     }
     if found.versions.is_empty()
         && let Some(missing) = found.missing.take()
@@ -69,22 +91,29 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Versions) -> Outcome {
             let what = "no text spells the address of this file";
             Failure::new(Exit::Usage, what).hint(format!("flr cp {arguments} DEST"))
         })?;
-        return cp::run(ctx, &copy_of(address, to.clone()));
+        return cp::copy(ctx, &[address, to.clone()], true, &whole());
     }
     show(ctx, &found)?;
     Ok(ctx.tally.exit())
 }
 
-/// A plain copy.
-fn copy_of(address: std::ffi::OsString, to: std::ffi::OsString) -> Cp {
-    Cp {
-        operands: vec![address, to],
-        archive: false,
-        overwrite: OverwriteMode::Always,
-        devices: false,
-        setid: false,
-        sparse: false,
-        salvage: false,
+/// A failure that ends the command, with how far it got.
+fn cut_off(mut failure: Failure, done: usize, all: usize) -> Failure {
+    if all > 1 {
+        failure
+            .message
+            .push_str(&format!("; {done} of {all} points were looked at"));
+    }
+    failure
+}
+
+/// A copy with all that the file has, read again, in the place of what stands there.
+fn whole() -> CopyOptions {
+    CopyOptions {
+        overwrite: Overwrite::Always,
+        conflicts: false,
+        damage_maps: false,
+        ..CopyOptions::restore()
     }
 }
 
@@ -114,6 +143,8 @@ impl Found {
                 let known = &version.metadata;
                 (known.kind, known.size, known.mtime)
                     == (metadata.kind, metadata.size, metadata.mtime)
+                    // A link on the way that leads elsewhere now leads to another file.
+                    && (version.path == path || version.address.locator != place.address.locator)
             }
         };
         if let Some(version) = self.versions.iter_mut().find(same) {
@@ -138,12 +169,12 @@ fn look(ctx: &mut Context<'_>, args: &Versions, found: &mut Found, place: Place)
     }
     let opened = match opener.open(&place.address, true, &mut ctx.out) {
         Ok(opened) => opened,
-        Err(failure) if failure.exit == Exit::NoSuchPath => {
+        Err(failure) if failure.exit == Exit::NoSuchPath && ctx.remote.over_cost().is_none() => {
             found.missing = Some(failure);
             found.absent.push(place);
             return Ok(());
         }
-        Err(failure) => return ctx.fail(&place.address.to_string(), &failure),
+        Err(failure) => return told(ctx, &place.address.to_string(), failure),
     };
     let resolved = &opened.target.resolved;
     let what = opened.text_of(&resolved.path);
@@ -157,7 +188,7 @@ fn look(ctx: &mut Context<'_>, args: &Versions, found: &mut Found, place: Place)
         None => None,
         Some(algorithm) => match digest(&opened, algorithm) {
             Ok(digest) => Some((hash::key(algorithm), digest)),
-            Err(error) => return ctx.fail_with(&what, &error),
+            Err(error) => return told(ctx, &what, describe(&error, &what)),
         },
     };
     ctx.tally.done();
@@ -168,6 +199,21 @@ fn look(ctx: &mut Context<'_>, args: &Versions, found: &mut Found, place: Place)
         place,
     );
     Ok(())
+}
+
+/// Tells of a point that failed, and goes on; what costs too much ends the command.
+fn told(ctx: &mut Context<'_>, what: &str, failure: Failure) -> Outcome<()> {
+    if failure.exit == Exit::Cost {
+        return Err(failure.into());
+    }
+    if let Some(failure) = ctx.remote.over_cost() {
+        return Err(failure.into());
+    }
+    match ctx.remote.signal() {
+        // Told at the end.
+        Some(_) => Ok(()),
+        None => ctx.fail(what, &failure),
+    }
 }
 
 fn digest(opened: &Opened, algorithm: crate::args::Algorithm) -> flr_recover::Result<String> {

@@ -26,6 +26,16 @@ pub(super) struct Place {
     pub(super) known: Option<Listed>,
     /// Id and time of the point.
     point: Option<(String, Timestamp)>,
+    /// Whether something temporary has to be made for it.
+    pub(super) takes_clone: bool,
+}
+
+/// What there is to look at.
+pub(super) struct Plan {
+    /// In order.
+    pub(super) places: Vec<Place>,
+    /// Whether more than one thing may be made, one after the other.
+    pub(super) agreed: bool,
 }
 
 impl Place {
@@ -57,8 +67,8 @@ impl Place {
     }
 }
 
-/// Every point that the addresses name, in order.
-pub(super) fn all(ctx: &mut Context<'_>, args: &Versions) -> Outcome<Vec<Place>> {
+/// Every point that the addresses name, in order. What has to be made for them is told before anything is.
+pub(super) fn all(ctx: &mut Context<'_>, args: &Versions) -> Outcome<Plan> {
     let opener = Opener::new(ctx);
     let mut places = Vec::new();
     let mut clones = Clones::default();
@@ -94,18 +104,20 @@ pub(super) fn all(ctx: &mut Context<'_>, args: &Versions) -> Outcome<Vec<Place>>
             if !is_readable(ctx, point, &at)? {
                 continue;
             }
-            if how.access == AccessMode::Clone || point.access == Access::Clone {
+            let takes_clone = how.access == AccessMode::Clone || point.access == Access::Clone;
+            if takes_clone {
                 clones.add(&*catalog, point, &how);
             }
             places.push(Place {
                 address: at,
                 known: Some((Arc::clone(&catalog), Arc::clone(&points))),
                 point: Some((point.id.clone(), timestamp(point.time))),
+                takes_clone,
             });
         }
     }
-    clones.check(ctx, places.len())?;
-    Ok(places)
+    let agreed = clones.check(ctx, args, places.len())?;
+    Ok(Plan { places, agreed })
 }
 
 fn alone(address: Address) -> Place {
@@ -113,6 +125,7 @@ fn alone(address: Address) -> Place {
         address,
         known: None,
         point: None,
+        takes_clone: false,
     }
 }
 
@@ -171,7 +184,13 @@ fn is_readable(ctx: &mut Context<'_>, point: &PointInfo, at: &Address) -> Outcom
 struct Clones {
     count: usize,
     dollars: f64,
+    /// The dearest of them.
+    dollars_max: f64,
     unknown: bool,
+    /// What is made for one of them, in the provider's words.
+    each: Option<String>,
+    /// The least that any of them may cost in all.
+    max_cost: Option<f64>,
 }
 
 impl Clones {
@@ -182,27 +201,75 @@ impl Clones {
         how: &flr_provider::point::OpenHow,
     ) {
         self.count = self.count.saturating_add(1);
-        match catalog.cost(point, how, 0).map(|estimate| estimate.dollars) {
-            Ok(Some(dollars)) => self.dollars += dollars,
-            Ok(None) | Err(_) => self.unknown = true,
+        self.max_cost = match (self.max_cost, how.max_cost) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let Ok(estimate) = catalog.cost(point, how, 0) else {
+            self.unknown = true;
+            return;
+        };
+        match estimate.dollars {
+            Some(dollars) => {
+                self.dollars += dollars;
+                self.dollars_max = self.dollars_max.max(dollars);
+            }
+            None => self.unknown = true,
+        }
+        if self.each.is_none() {
+            self.each = estimate.notes.into_iter().next();
         }
     }
 
-    /// Whether they may be made: one is what every command makes unasked, many are not.
-    fn check(&self, ctx: &Context<'_>, all: usize) -> Result<(), Failure> {
-        if self.count < 2 || ctx.global.remote.yes {
-            return Ok(());
+    /// Whether more than one may be made, which has been agreed to: what every command makes unasked is one. Tells
+    /// what it takes.
+    fn check(&mut self, ctx: &mut Context<'_>, args: &Versions, all: usize) -> Outcome<bool> {
+        let options = &ctx.global.remote;
+        if self.count < 2 {
+            return Ok(options.yes);
         }
+        if options.keep {
+            let what = format!("--keep would leave {} temporary volumes", self.count);
+            let hint = "name one point, or leave --keep out";
+            return Err(Failure::new(Exit::Usage, what).hint(hint).into());
+        }
+        let (again, for_what) = match (args.diff.is_empty(), args.restore) {
+            (false, _) => (2_u8, ", and 2 more for --diff"),
+            (true, Some(_)) => (1, ", and one more for --restore"),
+            (true, None) => (0, ""),
+        };
+        self.dollars += self.dollars_max * f64::from(again);
         let cost = match self.unknown {
             true => "at a cost that is not known".to_owned(),
             false => format!("for about ${:.6}", self.dollars),
         };
         let what = format!(
-            "{} of {all} points take a temporary volume each, one after the other, {cost}",
+            "{} of {all} points take a temporary volume each{for_what}, one after the other, {cost}",
             self.count
         );
-        let hint = "--since and --until choose points, --yes agrees";
-        Err(Failure::new(Exit::Cost, what).hint(hint))
+        if let Some(each) = &self.each {
+            ctx.out.note(&format!("for each point: {each}"));
+        }
+        if options.yes {
+            ctx.out.note(&what);
+            return Ok(true);
+        }
+        match self.max_cost {
+            // Whoever says how much has agreed to that.
+            Some(max) if !self.unknown && self.dollars <= max => {
+                ctx.out.note(&what);
+                Ok(true)
+            }
+            Some(max) if !self.unknown => {
+                let what = format!("{what}, more than ${max}");
+                let hint = "--since and --until choose points; a higher --max-cost or --yes agrees";
+                Err(Failure::new(Exit::Cost, what).hint(hint).into())
+            }
+            _ => {
+                let hint = "--since and --until choose points, --yes agrees";
+                Err(Failure::new(Exit::Cost, what).hint(hint).into())
+            }
+        }
     }
 }
 

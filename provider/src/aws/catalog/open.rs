@@ -3,6 +3,7 @@
 use super::estimate::estimate;
 use crate::aws::client::Client;
 use crate::aws::meter::Meter;
+use crate::aws::prices::EBS_LIST;
 use crate::aws::snapshot::{EbsSnapshot, SnapshotOptions};
 use crate::aws::volume::clone_disks;
 use crate::error::{Error, Result};
@@ -67,8 +68,11 @@ fn direct(
     point: &PointInfo,
     how: &OpenHow,
 ) -> Result<OpenedPoint> {
-    let max_cost = how.max_cost.filter(|_| !how.yes);
-    let meter = max_cost.map(Meter::new).map(Arc::new);
+    let meter = Meter::of(how);
+    // The first page of each.
+    for disk in &point.disks {
+        how.spend(EBS_LIST, &format!("a list of the blocks of {}", disk.id))?;
+    }
     let open = |disk: &DiskInfo| {
         let (client, id) = (client.clone(), disk.id.clone());
         let options = SnapshotOptions {
@@ -121,18 +125,8 @@ fn relative(reading: &remote::Settings, disk: &DiskInfo) -> Option<String> {
 }
 
 fn clone(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint> {
-    let cost = estimate(point, how, 0);
-    if let (Some(max), Some(dollars)) = (how.max_cost, cost.dollars)
-        && dollars > max
-        && !how.yes
-    {
-        return Err(Error::Cost {
-            what: format!(
-                "a volume of {} would cost ${dollars:.4}, more than ${max}",
-                point.id
-            ),
-            hint: Some("a shorter --ttl, a higher --max-cost, or --yes".to_owned()),
-        });
+    if let Some(dollars) = estimate(point, how, 0).dollars {
+        how.spend(dollars, &format!("a volume of {}", point.id))?;
     }
     let (disks, held) = clone_disks(client, point, how)?;
     let mut notes = vec![format!(

@@ -137,11 +137,7 @@ impl Lightsail {
         };
         let mut notes = vec![format!("{} was exported to EC2 as {made}; {end}", info.id)];
         notes.extend(self.tag(&made, &how.tags));
-        let meter = how
-            .max_cost
-            .filter(|_| !how.yes)
-            .map(Meter::new)
-            .map(Arc::new);
+        let meter = Meter::of(how);
         let mut opened = Vec::new();
         for disk in disks::in_order(info, disks)? {
             let store = disks::open(&self.client, info.account.as_deref(), &disk)?;

@@ -28,18 +28,8 @@ pub(super) fn open(
             hint: Some("on an instance in its region: --access clone".to_owned()),
         });
     }
-    let cost = estimate(point, how);
-    if let (Some(max), Some(dollars)) = (how.max_cost, cost.dollars)
-        && dollars > max
-        && !how.yes
-    {
-        return Err(Error::Cost {
-            what: format!(
-                "a disk of {} would cost ${dollars:.4}, more than ${max}",
-                point.id
-            ),
-            hint: Some("a shorter --ttl, a higher --max-cost, or --yes".to_owned()),
-        });
+    if let Some(dollars) = estimate(point, how).dollars {
+        how.spend(dollars, &format!("a disk of {}", point.id))?;
     }
     let mut notes = Vec::new();
     let mut owed = BTreeMap::new();
