@@ -93,6 +93,7 @@ fn add_disks(bench: &Bench) {
         let mut disk = Disk::new(&id, 1);
         disk.blocks = Some(bench.blocks.clone());
         disk.tags.insert("flr:test".to_owned(), name.to_owned());
+        disk.by_client = true;
         state.add_disk(disk);
         state.attach(&id, INSTANCE, &format!("/dev/xvd{device}"));
     }
@@ -433,6 +434,7 @@ fn what_must_never_be_done_is_written_down() {
         "AttachDisk with Force",
         "AttachDisk of d-bp-prod, which has no tag of ours",
         "DetachDisk of d-bp-prod, which has no tag of ours",
+        "DetachDisk of \"d-bp-nobody\", which never was",
         "DeleteDisk of d-bp-prod, which has no tag of ours",
         "ResetDisk of d-bp-prod: it throws away what the disk holds",
         "DeleteSnapshot of s-bp000000000000000001, which the client has not made",
