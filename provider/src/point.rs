@@ -79,7 +79,7 @@ pub struct DiskInfo {
     pub volume: Option<String>,
     /// Where it was attached: `/dev/xvda`.
     pub device: Option<String>,
-    /// Bytes.
+    /// Bytes; 0 if the provider does not say.
     pub size: u64,
 }
 

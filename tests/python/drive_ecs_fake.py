@@ -164,6 +164,9 @@ def life(image):
     soon("gone", lambda: status(disk_id) is None)
     fails("InvalidDiskId.NotFound", "attach_disk", 404, disk_id=disk_id, instance_id=INSTANCE,
           delete_with_instance=True)
+    # The disk is looked for first, whatever it is to be detached from.
+    for instance_id in (INSTANCE, "i-nobody"):
+        fails("InvalidDiskId.NotFound", "detach_disk", 404, disk_id=disk_id, instance_id=instance_id)
 
 
 def sts(_image):
@@ -792,6 +795,7 @@ def never(_image):
             disk_category="cloud_essd", tag=tags())
     ignored("attach_disk", disk_id="d-bp-prod", instance_id=INSTANCE, force=True)
     ignored("detach_disk", disk_id="d-bp-prod", instance_id=INSTANCE)
+    ignored("detach_disk", disk_id="d-bp-nobody", instance_id=INSTANCE)
     ignored("delete_disk", disk_id="d-bp-prod")
     ignored("reset_disk", disk_id="d-bp-prod", snapshot_id=SNAPSHOT)
     ignored("delete_snapshot", snapshot_id=SNAPSHOT)

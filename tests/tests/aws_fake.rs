@@ -5,6 +5,7 @@ use flr_tests::aws_fake::{
     Instance, LightsailDisk, LightsailResource, LightsailSnapshot, Pages, Rate, Snapshot, Volume,
     When,
 };
+use flr_tests::stand_in::drive::{drive, python};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,27 +27,6 @@ const STATES: [(&str, &str); 6] = [
     ("FAKE_FOREIGN", "snap-00000000000000015"),
     ("FAKE_SHARED", "snap-00000000000000016"),
 ];
-
-/// A Python with boto3: that of the test command, or the system's.
-fn python() -> Option<PathBuf> {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/venv/bin/python");
-    let has_boto3 = |python: &PathBuf| {
-        let mut command = Command::new(python);
-        let output = command.args(["-c", "import boto3"]).output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    let found = [tools, PathBuf::from("python3")]
-        .into_iter()
-        .find(has_boto3);
-    if found.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "this test needs boto3, which CI has to have"
-        );
-        println!("skipped: this test needs boto3");
-    }
-    found
-}
 
 struct Bench {
     fake: Fake,
@@ -134,10 +114,11 @@ impl Bench {
     }
 
     fn drive_as(&self, part: &str, more: &[(&str, &str)]) {
-        let Some(python) = python() else {
+        let Some(python) = python("import boto3", "boto3") else {
             return;
         };
-        let output = Command::new(python)
+        let mut script = Command::new(python);
+        script
             .arg(SCRIPT)
             .arg(part)
             .arg(&self.image)
@@ -145,16 +126,8 @@ impl Bench {
             .envs(STATES)
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .envs(more.iter().copied())
-            .output()
-            .expect("a script is run");
-        let said = String::from_utf8_lossy(&output.stderr);
-        let calls = self.fake.requests();
-        let last = calls.iter().rev().take(4).collect::<Vec<_>>();
-        assert!(
-            output.status.success(),
-            "{part}: {said}\nlast calls: {last:#?}"
-        );
+            .envs(more.iter().copied());
+        drive(&self.fake, &mut script);
     }
 }
 

@@ -2,7 +2,6 @@
 //! error, what `Debug` shows, or a file, not even if a server says it back to us.
 
 #[path = "aws_clone/stage.rs"]
-#[expect(dead_code, reason = "shared with the tests of temporary volumes")]
 mod stage;
 
 use flr_fs::ByteSource;
@@ -12,8 +11,9 @@ use flr_provider::remote::{ChunkStore, Chunked, Settings, block_on};
 use flr_tests::aws_fake::{
     ACCOUNT, AccessKey, Answer, BLOCK_LEN, Blocks, Call, Config, Fake, FakeFault, Snapshot, When,
 };
+use flr_tests::victim::harness::Said;
 use serde_json::Value;
-use stage::{SNAPSHOT, Said, Stage};
+use stage::{SNAPSHOT, Stage};
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
 use std::io::Write;

@@ -10,7 +10,7 @@ use std::time::Duration;
 const SEEDS_MAX: u64 = 10_000;
 
 fn hold(seeds: Range<u64>) {
-    let (mut made, count) = (0, seeds.end - seeds.start);
+    let (mut made, mut denials, count) = (0, 0, seeds.end - seeds.start);
     for seed in seeds {
         let report = run(seed, Options::default());
         let Report { violations, .. } = &report;
@@ -19,9 +19,14 @@ fn hold(seeds: Range<u64>) {
             "seed {seed}: {violations:#?}\ncargo run -p flr-tests --bin sim -- --from {seed} --log"
         );
         made += report.made;
+        denials += report.denials;
     }
     // A simulation in which nothing is made proves nothing.
     assert!(u64::try_from(made).expect("a count") > count, "{made} made");
+    assert!(
+        denials > 100,
+        "the path of writes was asked {denials} times"
+    );
 }
 
 /// Four tests, so that they run side by side.
@@ -80,7 +85,11 @@ fn each_rule_that_is_broken_is_noticed() {
             Rule::WriteAhead => "I4",
             Rule::OneToken => "I3",
             Rule::Reaper | Rule::Fencing => "I2",
-            Rule::TagsInCreate | Rule::UnknownOutcome | Rule::SeenGone | Rule::Account => "I1",
+            Rule::TagsInCreate
+            | Rule::UnknownOutcome
+            | Rule::SeenGone
+            | Rule::Denied
+            | Rule::Account => "I1",
         };
         assert!(
             violations.iter().any(|line| line.starts_with(invariant)),

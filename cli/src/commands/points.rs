@@ -171,7 +171,10 @@ pub(crate) fn point_json(object: &Address, point: &PointInfo) -> Map<String, Val
 }
 
 fn disk_json(disk: &DiskInfo) -> Value {
-    let mut map = fields(json!({"id": disk.id, "size": disk.size}));
+    let mut map = fields(json!({"id": disk.id}));
+    if disk.size > 0 {
+        map.insert("size".to_owned(), disk.size.into());
+    }
     for (key, value) in [("volume", &disk.volume), ("device", &disk.device)] {
         if let Some(value) = value {
             map.insert(key.to_owned(), value.clone().into());

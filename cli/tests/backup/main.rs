@@ -263,3 +263,73 @@ fn what_makes_no_sense_is_refused_before_anything_is_asked() {
     stage.run(&["snapshot", "file:disk.img"]).ended_with(7);
     assert_eq!(stage.fake.count("CreateSnapshotGroup"), 0);
 }
+
+#[test]
+fn the_doctor_tells_whether_cloud_backup_can_be_asked() {
+    let stage = Stage::new();
+    let line = || {
+        let said = stage.run(&["doctor"]);
+        let found = said
+            .out
+            .lines()
+            .find(|line| line.contains("ecs cloud backup:"));
+        found
+            .map(str::to_owned)
+            .unwrap_or_else(|| panic!("{}{}", said.out, said.err))
+    };
+    let fine = line();
+    assert_eq!(fine, "ok       ecs cloud backup: it tells of its points");
+    let refusal = ("ServiceNotActivated".to_owned(), "activate it".to_owned());
+    stage.fake.state().settings.hbr_refuses = Some(refusal);
+    let not_activated = line();
+    assert!(not_activated.starts_with("lacking "), "{not_activated}");
+    assert!(
+        not_activated.contains("it is not activated"),
+        "{not_activated}"
+    );
+    stage.fake.state().settings.hbr_refuses = None;
+    stage.deny_backup();
+    let denied = line();
+    assert!(denied.starts_with("lacking "), "{denied}");
+    let action = "hbr:DescribeUdmSnapshots is not allowed";
+    assert!(
+        denied.contains(action) && denied.contains("flr policy aliyun"),
+        "{denied}"
+    );
+    // It asks, and changes nothing.
+    let asking = [
+        "Describe",
+        "GetCallerIdentity",
+        "GET /latest/",
+        "PUT /latest/api/token",
+    ];
+    for call in stage.fake.requests() {
+        let asks = asking.iter().any(|start| call.operation.starts_with(start));
+        assert!(asks, "{}", call.operation);
+    }
+}
+
+#[test]
+fn a_backup_that_nobody_tells_the_size_of_is_named_and_not_listed() {
+    let stage = Stage::new();
+    {
+        let mut state = stage.fake.state();
+        state.tables.snapshots.clear();
+    }
+    // Of one that ECS does not show, the size of the disk is nowhere said.
+    let said = stage.run(&["points", INSTANCE, "--json"]).ended_with(0);
+    let points = said.of_type("point");
+    assert_eq!(points[0]["state"], "missing");
+    assert!(points[0]["size"].as_u64().unwrap() > 0, "{points:#?}");
+    assert_eq!(points[0]["disks"][0].get("size"), None, "{points:#?}");
+    stage.fake.state().backups[0].untold = vec!["BytesTotal", "CreatedTime"];
+    let said = stage.run(&["points", INSTANCE]).ended_with(0);
+    assert!(
+        !said.out.contains("1970") && !said.out.contains(OF_BACKUP),
+        "{}",
+        said.out
+    );
+    let note = format!("1 backup point of {INSTANCE} cannot be listed");
+    assert!(said.err.contains(&note), "{}", said.err);
+    assert!(said.err.contains(BACKUP), "{}", said.err);
+}

@@ -1,6 +1,7 @@
 //! What an account may do, found out without doing it.
 
 use super::api::{self, Query};
+use super::backup;
 use super::client::{Client, Params, Service};
 use crate::fault::{Fault, FaultKind};
 use crate::remote::retry_calls;
@@ -9,14 +10,18 @@ use serde::Deserialize;
 /// What a call was tried for, and what it came to.
 pub type Look = (&'static str, Result<String, Fault>);
 
+/// What is in the code of a service that the account has not activated. Cloud Backup documents none; these
+/// are the words of other services.
+const NOT_ACTIVATED: &[&str] = &["NotActivated", "NotOpen", "NotEnabled"];
+
 /// The code of a call that would have succeeded.
 const WOULD_SUCCEED: &str = "DryRunOperation";
 
 #[derive(Debug, Deserialize)]
 struct Nothing {}
 
-/// Tries what commands need: listing snapshots, and, as dry runs, looking at disks; then whether this is
-/// an instance that disks can be attached to. Makes nothing.
+/// Tries what commands need: listing snapshots, as dry runs looking at disks, and asking Cloud Backup; then
+/// whether this is an instance that disks can be attached to. Makes nothing.
 ///
 /// There is no dry run of making a disk: whether that is allowed is known once one is made.
 pub async fn check_access(client: &Client) -> Vec<Look> {
@@ -27,6 +32,7 @@ pub async fn check_access(client: &Client) -> Vec<Look> {
     vec![
         ("points", count),
         ("disks", disks),
+        ("cloud backup", cloud_backup(client).await),
         ("temporary disks", on_an_instance(client).await),
     ]
 }
@@ -42,6 +48,25 @@ async fn would_describe(client: &Client, action: &str) -> Result<String, Fault> 
         Ok(Nothing {}) => allowed(),
         Err(fault) => Err(fault),
     }
+}
+
+/// Whether Cloud Backup tells which snapshots it manages, and why not.
+async fn cloud_backup(client: &Client) -> Result<String, Fault> {
+    let Err(mut fault) = backup::look(client).await else {
+        return Ok("it tells of its points".to_owned());
+    };
+    let code = fault.code.as_deref().unwrap_or_default();
+    let why = match fault.kind {
+        _ if NOT_ACTIVATED.iter().any(|word| code.contains(word)) => {
+            "it is not activated, so there are no points of it"
+        }
+        FaultKind::Denied => {
+            "hbr:DescribeUdmSnapshots is not allowed, so its points are shown as plain snapshots              (`flr policy aliyun` prints what has to be allowed)"
+        }
+        _ => "it gives no answer, so its points are shown as plain snapshots",
+    };
+    fault.message = format!("{why}: {}", fault.message);
+    Err(fault)
 }
 
 /// Whether disks of this account could be attached here.

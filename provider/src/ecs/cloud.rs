@@ -229,6 +229,21 @@ impl Cloud for EcsCloud {
         })
     }
 
+    /// By detaching it once more. ECS looks for the disk before it looks at its state, and documents
+    /// `InvalidDiskId.NotFound` for a disk that does not exist, `IncorrectDiskStatus` for one that is there
+    /// and not attached.
+    fn is_there<'a>(&'a self, call: AttachCall<'a>) -> Answer<'a, Option<bool>> {
+        Box::pin(async move {
+            check(call.kind())?;
+            match api::detach_disk(&self.client, call.id(), call.target()).await {
+                Ok(()) => Ok(Some(true)),
+                Err(fault) if is_no_such_disk(&fault) => Ok(Some(false)),
+                Err(fault) if fault.kind == FaultKind::InUse => Ok(Some(true)),
+                Err(fault) => Err(fault),
+            }
+        })
+    }
+
     fn tag<'a>(&'a self, call: TagCall<'a>) -> Answer<'a, ()> {
         Box::pin(async move {
             check(call.kind())?;

@@ -174,6 +174,16 @@ pub trait Cloud: fmt::Debug + Send + Sync {
     /// Detaches it.
     fn detach<'a>(&'a self, call: AttachCall<'a>) -> Answer<'a, ()>;
 
+    /// Whether a resource of ours that may be gone is there, asked on the path of writes, which does not lag
+    /// behind as reads may. It is a call that changes nothing of what is gone, and nothing that matters of
+    /// what is there, since it is to go: detaching it from `target` again. One call.
+    ///
+    /// `Some(false)` only if the provider says of this very id that there is none; that something else was
+    /// not found is a fault, or `Some(true)`. `None`: there is no such call here, and only reads tell.
+    fn is_there<'a>(&'a self, _call: AttachCall<'a>) -> Answer<'a, Option<bool>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Sets tags, and leaves all others as they are.
     fn tag<'a>(&'a self, call: TagCall<'a>) -> Answer<'a, ()>;
 

@@ -8,7 +8,7 @@
 //!                          └───────────┘ then the same call, the same token           └ detach, again, look
 //! ```
 //!
-//! Eight rules, each of which the simulator sees broken within seconds:
+//! Nine rules, each of which the simulator sees broken within seconds:
 //!
 //! 1. An entry is durable before the first call. Only a committed entry gives out the type that the
 //!    call takes.
@@ -20,6 +20,8 @@
 //! 6. The account is checked before each delete, and before "gone" is said.
 //! 7. By tags alone, only what has expired, is free, and was marked earlier is deleted.
 //! 8. Only a dead owner's session is adopted: process number, start time, boot and PID namespace.
+//! 9. Where the path of writes can be asked, "gone" is believed earlier: of what was shown, has one id, was
+//!    deleted by this process and not found twice, once that path denies it.
 //!
 //! | module | |
 //! |---|---|

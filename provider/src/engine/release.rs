@@ -4,6 +4,12 @@
 //! at a time when reads cannot lag behind the making any more. The account is checked before the first
 //! call, and again before "gone" is said: with the credentials of another account nothing is found,
 //! and nothing would have been deleted.
+//!
+//! Some providers show nothing of what is being deleted, so that a look that finds nothing may be one that
+//! lags behind. Where such a provider can be asked on the path of writes ([`Cloud::is_there`]), a resource
+//! is gone as soon as both paths say so.
+//!
+//! [`Cloud::is_there`]: super::cloud::Cloud::is_there
 
 use super::cloud::{AttachCall, Attachment, DeleteCall, Kind, Phase, Repeat, Seen};
 use super::create::{engine_kind, find, is_of};
@@ -23,6 +29,7 @@ pub(super) async fn release(engine: &Engine, entry: &mut Entry) -> Result<(), Wh
         return gone(engine, entry).await;
     }
     check_account(engine, &entry.record().scope.account).await?;
+    let was_ready = entry.record().state == State::Ready;
     let journal = engine.journal();
     let releasing = |record: &mut Record| record.state = State::Releasing;
     if let Err(error) = journal.change(entry, true, releasing).await
@@ -37,6 +44,7 @@ pub(super) async fn release(engine: &Engine, entry: &mut Entry) -> Result<(), Wh
         kind: engine_kind(engine, entry.record()),
         begun: engine.clock().since_boot(),
         absent_since: None,
+        shown: was_ready,
         deleting_seen: false,
         acknowledged: false,
     };
@@ -79,6 +87,8 @@ struct Releasing<'a> {
     begun: Duration,
     /// Since when every look has found nothing.
     absent_since: Option<Duration>,
+    /// It was shown, with our tags: now, or to whoever wrote down that it was ready.
+    shown: bool,
     /// It was seen on its way out.
     deleting_seen: bool,
     /// A delete was answered with success. That proves nothing.
@@ -95,11 +105,16 @@ impl Releasing<'_> {
                     if self.is_gone() {
                         return Ok(());
                     }
+                    let denied = self.is_denied().await;
+                    if matches!(denied, Ok(true)) {
+                        return Ok(());
+                    }
                     // Not shown does not mean not there, and writes do not lag behind.
-                    match &self.record.id {
+                    let fault = match &self.record.id {
                         Some(id) => self.delete(id).await?,
                         None => None,
-                    }
+                    };
+                    fault.or(denied.err())
                 }
                 Ok(seen) => {
                     self.absent_since = None;
@@ -139,12 +154,47 @@ impl Releasing<'_> {
     /// Whether a look that found nothing, just now, is the end of it.
     fn is_gone(&mut self) -> bool {
         let now = self.engine.clock().since_boot();
-        let since = *self.absent_since.get_or_insert(now);
+        self.absent_since.get_or_insert(now);
         if !self.engine.shared.rules.hold(Rule::UnknownOutcome) {
             return true;
         }
-        let twice = now.saturating_sub(since) >= self.engine.settings().gone_gap;
-        twice && (self.is_settled(now) || (self.deleting_seen && self.is_single()))
+        let known_to_all = self.is_settled(now) || (self.deleting_seen && self.is_single());
+        self.is_absent_twice(now) && known_to_all
+    }
+
+    /// Whether two looks, far enough apart, have found nothing.
+    fn is_absent_twice(&self, now: Duration) -> bool {
+        let gap = self.engine.settings().gone_gap;
+        let since = self.absent_since;
+        since.is_some_and(|since| now.saturating_sub(since) >= gap)
+    }
+
+    /// Whether looks that found nothing can be believed although reads may lag behind: the path of writes
+    /// knows of no such resource either.
+    ///
+    /// Only of one that was shown and that this process has deleted: of any other the call that makes it,
+    /// or another delete, may still be on its way. A fault is no denial, whatever it is.
+    async fn is_denied(&self) -> Result<bool, Fault> {
+        let record = self.record;
+        let is_known = self.shown && self.acknowledged && self.has_one_id();
+        let (Some(id), Some(target), true) = (&record.id, &record.target, is_known) else {
+            return Ok(false);
+        };
+        if !self.engine.shared.rules.hold(Rule::Denied) {
+            return Ok(true);
+        }
+        if !self.is_absent_twice(self.engine.clock().since_boot()) {
+            return Ok(false);
+        }
+        let kind = &record.kind;
+        let call = AttachCall { kind, id, target };
+        let is_there = self.engine.call(self.engine.cloud().is_there(call)).await?;
+        Ok(is_there == Some(false))
+    }
+
+    /// Whether all calls that may have made it have made the one whose id is known.
+    fn has_one_id(&self) -> bool {
+        self.kind.repeat == Repeat::Token && !self.record.doubtful && self.record.id.is_some()
     }
 
     /// Whether what was seen is all there will ever be. A token answers for ever with the first one; a
@@ -188,6 +238,7 @@ impl Releasing<'_> {
                 false => Err(Why::NotOurs),
             };
         }
+        self.shown |= self.record.id.as_ref() == Some(&seen.id);
         if seen.phase == Phase::Deleting {
             self.deleting_seen = true;
             return Ok(None);

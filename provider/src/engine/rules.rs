@@ -15,6 +15,8 @@ pub enum Rule {
     UnknownOutcome,
     /// Gone is what was seen gone.
     SeenGone,
+    /// Before reads have caught up, gone is only what the path of writes denies, too.
+    Denied,
     /// The account is checked before a delete, and before "clean" is said.
     Account,
     /// What carries our tags is deleted only once it has expired, is marked, and is free.

@@ -7,8 +7,9 @@ use super::pin::Pin;
 use super::range::Remote;
 use crate::engine::BoxFuture;
 use crate::error::Result;
-use crate::fault::{Fault, FaultKind};
-use crate::remote::{ChunkRun, ChunkState, ChunkStore, block_on};
+use crate::fault::Fault;
+use crate::remote::even::{Even, all_present};
+use crate::remote::{ChunkRun, ChunkStore, block_on};
 use bytes::Bytes;
 use reqwest::Url;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,12 @@ pub const CHUNK_LEN: NonZeroU32 = NonZeroU32::new(512 << 10).unwrap();
 
 /// 4 MiB in one request: sequential reading is then bound by the line, not by its latency.
 pub const COALESCE_MAX: NonZeroU32 = NonZeroU32::new(8).unwrap();
+
+/// How an image behind a URL is divided.
+pub(crate) const EVEN: Even = Even {
+    chunk_len: CHUNK_LEN,
+    coalesce_max: COALESCE_MAX,
+};
 
 /// An image behind a URL. It stays at the version that was opened: another one is an error.
 ///
@@ -102,7 +109,7 @@ impl ChunkStore for HttpStore {
 
     fn fetch(&self, chunks: Range<u64>) -> BoxFuture<'_, Result<Bytes, Fault>> {
         Box::pin(async move {
-            let bytes = bytes_of(&chunks, self.size)?;
+            let bytes = EVEN.bytes_of(&chunks, self.size)?;
             let last = bytes.end.saturating_sub(1);
             let total = (self.pin != Pin::Any).then_some(self.size);
             self.remote
@@ -114,37 +121,6 @@ impl ChunkStore for HttpStore {
     fn cache_names(&self, chunk: u64) -> BoxFuture<'_, Vec<String>> {
         let names = self.cache_name.iter().map(|name| format!("{name}-{chunk}"));
         Box::pin(std::future::ready(names.collect()))
-    }
-}
-
-/// A map without holes.
-pub(crate) fn all_present(chunks: Range<u64>) -> Vec<ChunkRun> {
-    let run = |chunks| ChunkRun {
-        chunks,
-        state: ChunkState::Present,
-    };
-    // The trait has no empty runs.
-    (!chunks.is_empty())
-        .then(|| run(chunks))
-        .into_iter()
-        .collect()
-}
-
-/// The bytes of these chunks of [`CHUNK_LEN`] in an image of `size` bytes: at least one, and at most
-/// [`COALESCE_MAX`] chunks.
-pub(crate) fn bytes_of(chunks: &Range<u64>, size: u64) -> Result<Range<u64>, Fault> {
-    let len = u64::from(CHUNK_LEN.get());
-    let start = chunks.start.checked_mul(len);
-    let end = chunks.end.checked_mul(len).map(|end| end.min(size));
-    let count = chunks.end.saturating_sub(chunks.start);
-    match (start, end) {
-        (Some(start), Some(end)) if start < end && count <= u64::from(COALESCE_MAX.get()) => {
-            Ok(start..end)
-        }
-        _ => {
-            let message = format!("there are no chunks {}..{}", chunks.start, chunks.end);
-            Err(Fault::new(FaultKind::Refused, message))
-        }
     }
 }
 
@@ -183,18 +159,6 @@ fn is_signature(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn chunks_end_with_the_image() {
-        let len = u64::from(CHUNK_LEN.get());
-        assert_eq!(bytes_of(&(0..2), len + 1), Ok(0..len + 1));
-        assert_eq!(bytes_of(&(1..2), len + 1), Ok(len..len + 1));
-        assert!(bytes_of(&(1..2), len).is_err());
-        assert!(bytes_of(&(0..0), len).is_err());
-        assert!(bytes_of(&(0..9), len * 20).is_err());
-        assert!(bytes_of(&(u64::MAX - 1..u64::MAX), u64::MAX).is_err());
-        assert_eq!(all_present(3..3), []);
-    }
 
     #[test]
     fn kept_chunks_are_of_one_object_and_version() {

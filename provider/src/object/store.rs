@@ -8,7 +8,8 @@ use crate::engine::BoxFuture;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
 use crate::http::repeat::repeat;
-use crate::http::store::{CHUNK_LEN, COALESCE_MAX, all_present, bytes_of, digest_name};
+use crate::http::store::{CHUNK_LEN, COALESCE_MAX, EVEN, digest_name};
+use crate::remote::even::all_present;
 use crate::remote::{ChunkRun, ChunkStore, block_on};
 use bytes::Bytes;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
@@ -133,7 +134,7 @@ impl ChunkStore for ObjectStoreImage {
 
     fn fetch(&self, chunks: Range<u64>) -> BoxFuture<'_, Result<Bytes, Fault>> {
         Box::pin(async move {
-            let got = self.get(bytes_of(&chunks, self.size)?).await;
+            let got = self.get(EVEN.bytes_of(&chunks, self.size)?).await;
             if let (Err(fault), Some(chain)) = (&got, &self.built.chain)
                 && fault.kind == FaultKind::Expired
             {

@@ -3,8 +3,9 @@
 use super::api;
 use super::client::Client;
 use crate::engine::BoxFuture;
-use crate::fault::{Fault, FaultKind};
-use crate::http::store::{all_present, digest_name};
+use crate::fault::Fault;
+use crate::http::store::digest_name;
+use crate::remote::even::{Even, all_present};
 use crate::remote::{ChunkRun, ChunkStore};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -14,6 +15,12 @@ use std::sync::Arc;
 
 /// The limit of a call is "1 MB", and whether that is 2^20 or 10^6 bytes is nowhere said.
 pub(super) const CHUNK_LEN: NonZeroU32 = NonZeroU32::new(512 << 10).unwrap();
+
+/// One chunk a call.
+const EVEN: Even = Even {
+    chunk_len: CHUNK_LEN,
+    coalesce_max: NonZeroU32::MIN,
+};
 
 /// What tells the bytes of a LUN at a snapshot from all others, for ever.
 #[derive(Clone, Copy, Debug)]
@@ -86,21 +93,10 @@ impl ChunkStore for LunStore {
 
 /// Offset and length of one chunk of a LUN of `size` bytes.
 pub(super) fn bytes_of(chunks: &Range<u64>, size: u64) -> Result<(u64, usize), Fault> {
-    let chunk = u64::from(CHUNK_LEN.get());
-    let start = chunks.start.checked_mul(chunk);
-    let end = chunks.end.checked_mul(chunk).map(|end| end.min(size));
-    let single = chunks.end.checked_sub(chunks.start) == Some(1);
-    let len = start
-        .zip(end)
-        .and_then(|(start, end)| end.checked_sub(start));
-    let len = len.and_then(|len| usize::try_from(len).ok());
-    match (start, len) {
-        (Some(start), Some(len)) if single && len > 0 => Ok((start, len)),
-        _ => {
-            let message = format!("there are no chunks {}..{}", chunks.start, chunks.end);
-            Err(Fault::new(FaultKind::Refused, message))
-        }
-    }
+    let bytes = EVEN.bytes_of(chunks, size)?;
+    let len = bytes.end.saturating_sub(bytes.start);
+    // A chunk at most, which every machine can count.
+    Ok((bytes.start, usize::try_from(len).unwrap_or(usize::MAX)))
 }
 
 pub(super) fn cache_name(origin: &Origin<'_>, size: u64) -> String {

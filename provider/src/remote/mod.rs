@@ -23,6 +23,7 @@
 //! | `limiter`, `rate` | calls at once, and per second |
 //! | `budget`, `cache`, `geometry`, `map` | chunks in memory, and what is known of the others |
 //! | `calls` | what is no chunk |
+//! | `even` | stores without holes |
 //! | [`runtime`] | the one runtime; futures exist in this crate only |
 
 mod ahead;
@@ -33,6 +34,7 @@ mod calls;
 pub mod cancel;
 pub mod chunked;
 mod disk;
+pub(crate) mod even;
 mod flights;
 mod gather;
 mod geometry;

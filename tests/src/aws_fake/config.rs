@@ -1,5 +1,6 @@
 //! What a stand-in starts with, and what of it may be changed while it runs.
 
+pub use crate::stand_in::AccessKey;
 use crate::stand_in::Rate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,38 +12,6 @@ pub const ACCOUNT: &str = "111122223333";
 pub const OTHER_ACCOUNT: &str = "444455556666";
 /// The region that things are in unless said otherwise.
 pub const REGION: &str = "us-east-1";
-
-/// A key, as a client has it.
-#[derive(Clone, Debug)]
-pub struct AccessKey {
-    /// `AKIA…`, or `ASIA…` with a token.
-    pub id: String,
-    /// The secret.
-    pub secret: String,
-    /// The token of a session.
-    pub token: Option<String>,
-    /// When the session ends, in milliseconds since 1970 of the stand-in's model.
-    pub expires: Option<i64>,
-    /// Whose it is.
-    pub account: String,
-    /// What STS calls the caller.
-    pub arn: String,
-}
-
-impl AccessKey {
-    /// A key without an end.
-    #[must_use]
-    pub fn new(id: &str, secret: &str, account: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
-            token: None,
-            expires: None,
-            account: account.to_owned(),
-            arn: format!("arn:aws:iam::{account}:user/tester"),
-        }
-    }
-}
 
 /// What a stand-in starts with.
 #[derive(Clone, Debug)]

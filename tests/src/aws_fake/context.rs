@@ -1,34 +1,6 @@
 //! What an operation works with.
 
-use super::service::Call;
-use super::state::State;
-use crate::stand_in::clock::ms;
-use crate::stand_in::{Caller, lock};
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use super::Aws;
 
 /// A call that is worked on.
-#[derive(Debug)]
-pub(crate) struct Context<'a> {
-    pub(crate) state: &'a Mutex<State>,
-    pub(crate) call: &'a Call,
-    pub(crate) caller: Caller,
-    /// The model's time, in milliseconds since 1970.
-    pub(crate) now: i64,
-    /// How far this call is behind, if a fault says so.
-    pub(crate) stale: Option<Duration>,
-    pub(crate) request_id: String,
-}
-
-impl Context<'_> {
-    /// The model, locked.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        lock(self.state)
-    }
-
-    /// The time that a describing call sees, in milliseconds since 1970.
-    pub(crate) fn seen(&self, state: &State) -> i64 {
-        let lag = self.stale;
-        self.now - ms(lag.unwrap_or_else(|| state.lag(&self.call.operation)))
-    }
-}
+pub(crate) type Context<'a> = crate::stand_in::Context<'a, Aws>;

@@ -58,7 +58,7 @@ pub(crate) fn verify(
     }
     Ok(Caller {
         account: key.account.clone(),
-        arn: key.arn.clone(),
+        arn: key.arn("arn:aws:iam"),
         region: authorization.region,
     })
 }

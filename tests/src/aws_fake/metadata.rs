@@ -135,7 +135,9 @@ fn credentials(state: &mut State, now: i64, role: &str) -> String {
         token: Some(format!("IQoJ+/{digits}==")),
         expires: Some(expires),
         account: account.clone(),
-        arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{instance}"),
+        arn: Some(format!(
+            "arn:aws:sts::{account}:assumed-role/{role}/{instance}"
+        )),
     };
     let document = json!({
         "Code": "Success",

@@ -34,6 +34,7 @@ use crate::stand_in::error::{Result, ServiceError};
 use crate::stand_in::{self, Asked, Caller, Cloud, Disk, Request, Route, Setup, Times};
 use context::Context;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A running stand-in. It ends when this is dropped.
 pub type Fake = stand_in::Fake<Aws>;
@@ -84,6 +85,10 @@ impl Cloud for Aws {
         device::disks(state, now)
     }
 
+    fn lag(state: &State, operation: &str) -> Duration {
+        state.lag(operation)
+    }
+
     fn request_id(state: &mut State) -> String {
         state.uuid()
     }
@@ -93,14 +98,7 @@ impl Cloud for Aws {
     }
 
     fn answer(asked: &Asked<'_, Self>, caller: Caller) -> Result {
-        let context = Context {
-            state: asked.state,
-            call: asked.call,
-            caller,
-            now: asked.now,
-            stale: asked.stale,
-            request_id: asked.request_id.clone(),
-        };
+        let context = Context::new(asked, caller);
         route::dispatch(&context, asked.call, asked.request)
     }
 

@@ -8,14 +8,12 @@ use flr_provider::Error;
 use flr_provider::ecs::backup::CloudBackup;
 use flr_provider::ecs::volume::clone_owing_with;
 use flr_provider::ecs::{BeforeClone, Client, ClientSettings, EcsCatalog, EcsCloud};
-use flr_provider::engine::{
-    Engine, GcOptions, Parts, Settings, SqliteStore, SystemProcesses, SystemRand, state_dir,
-};
+use flr_provider::engine::{Engine, GcOptions};
 use flr_provider::point::{Catalog, OpenHow};
-use flr_provider::remote::{TokioClock, block_on};
+use flr_provider::remote::block_on;
+use flr_tests::victim;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
@@ -36,38 +34,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Limits for tests in haste.
-fn settings() -> Settings {
-    let ms = Duration::from_millis;
-    let limit = ms(8000);
-    Settings {
-        consistency_window: ms(50),
-        call_limit: ms(1500),
-        create_limit: limit,
-        ready_limit: limit,
-        attach_limit: limit,
-        stuck_after: ms(400),
-        release_limit: limit,
-        mark_delay: Duration::ZERO,
-        look_gap: ms(10),
-        gone_gap: ms(20),
-        backoff_min: ms(5),
-        backoff_max: ms(100),
-        ..Settings::default()
-    }
-}
-
 fn engine(client: Client) -> Engine {
-    let store = SqliteStore::open(&state_dir().expect("a folder")).expect("a journal");
-    Engine::new(Parts {
-        cloud: Arc::new(EcsCloud::new(client)),
-        store: Arc::new(store),
-        clock: Arc::new(TokioClock),
-        rand: Arc::new(SystemRand),
-        processes: Arc::new(SystemProcesses::new().expect("/proc")),
-        settings: settings(),
-        interrupt: Arc::default(),
-    })
+    victim::engine(Arc::new(EcsCloud::new(client)), Arc::default())
 }
 
 fn read(snapshot: &str, yes: bool) -> Result<u8, Error> {

@@ -1,5 +1,6 @@
 //! What a stand-in starts with, and what of it may be changed while it runs.
 
+pub use crate::stand_in::AccessKey;
 use crate::stand_in::Rate;
 use crate::stand_in::device::Bus;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,38 +19,6 @@ pub const ZONE: &str = "cn-hangzhou-h";
 pub const INSTANCE: &str = "i-bp100000000000000001";
 /// The role of that instance.
 pub const ROLE: &str = "flr-tester";
-
-/// A key, as a client has it.
-#[derive(Clone, Debug)]
-pub struct AccessKey {
-    /// `LTAI…`, or `STS.…` with a token.
-    pub id: String,
-    /// The secret.
-    pub secret: String,
-    /// The token of a session.
-    pub token: Option<String>,
-    /// When the session ends, in milliseconds since 1970 of the stand-in's model.
-    pub expires: Option<i64>,
-    /// Whose it is.
-    pub account: String,
-    /// What STS calls the caller.
-    pub arn: String,
-}
-
-impl AccessKey {
-    /// A key without an end.
-    #[must_use]
-    pub fn new(id: &str, secret: &str, account: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
-            token: None,
-            expires: None,
-            account: account.to_owned(),
-            arn: format!("acs:ram::{account}:user/tester"),
-        }
-    }
-}
 
 /// What a stand-in starts with.
 #[derive(Clone, Debug)]

@@ -37,6 +37,8 @@ pub struct BackupPoint {
     pub consistency: String,
     /// Why it is less consistent than was asked.
     pub downgrade_reason: Option<String>,
+    /// Fields that the answer lacks, such as `BytesTotal`.
+    pub untold: Vec<&'static str>,
     /// The group of its snapshots.
     pub group_id: Option<String>,
     /// Whether a disk was made from one of its snapshots: Cloud Backup does not manage it any more, it
@@ -63,6 +65,7 @@ impl BackupPoint {
             retention: 7,
             consistency: "CRASH".to_owned(),
             downgrade_reason: None,
+            untold: Vec::new(),
             group_id: None,
             left_lifecycle: false,
         }
@@ -126,7 +129,7 @@ fn write(point: &BackupPoint) -> Value {
         [(disk, native)] if point.source != "UDM_ECS" => Some((disk, native)),
         _ => None,
     };
-    json!({
+    let mut written = json!({
         "SnapshotId": point.id,
         "SnapshotHash": format!("hash-{}", point.id),
         "SourceType": point.source,
@@ -155,5 +158,8 @@ fn write(point: &BackupPoint) -> Value {
             "SnapshotGroupId": point.group_id,
             "SystemDisk": single.is_some(),
         },
-    })
+    });
+    let fields = written.as_object_mut().expect("an object");
+    fields.retain(|name, _| !point.untold.contains(&name.as_str()));
+    written
 }

@@ -64,8 +64,8 @@ pub(crate) fn verify(state: &mut State, request: &Request, times: Times) -> Resu
         return Err(expired_token());
     }
     Ok(Caller {
+        arn: key.arn("acs:ram"),
         account: key.account,
-        arn: key.arn,
         region: String::new(),
     })
 }

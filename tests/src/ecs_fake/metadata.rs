@@ -167,7 +167,7 @@ pub(crate) fn session(
         token: Some(format!("CAIS+/{digits}==")),
         expires: Some(expires),
         account,
-        arn,
+        arn: Some(arn),
     };
     let document = json!({
         "AccessKeyId": key.id,

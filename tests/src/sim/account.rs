@@ -425,6 +425,9 @@ impl World {
         let Some(resource) = self.there(account, id) else {
             return fault(FaultKind::NotFound, "no such resource");
         };
+        if self.hides_deleting && resource.now.phase == Phase::Deleting {
+            return fault(FaultKind::NotFound, "no such resource");
+        }
         let attached = Attachment::Attached(target.to_owned());
         if resource.now.attachment != attached {
             return fault(FaultKind::InUse, "it is not attached there");

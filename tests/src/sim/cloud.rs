@@ -6,7 +6,7 @@ use super::executor::Sleep;
 use super::world::{Pid, Shared};
 use flr_provider::engine::{
     Answer, AttachCall, Cloud, CreateCall, DeleteCall, Fault, FaultKind, Identity, Kind, OpId,
-    Seen, TagCall, tags,
+    Phase, Seen, TagCall, tags,
 };
 use std::collections::BTreeMap;
 
@@ -153,7 +153,9 @@ impl SimCloud {
         let world = self.world.get();
         let account = &world.accounts[world.credentials[&self.pid]];
         let shown = account.resources.values().filter_map(|one| one.at(ms));
-        shown.filter(|seen| wanted(seen)).cloned().collect()
+        let is_hidden = |seen: &Seen| world.hides_deleting && seen.phase == Phase::Deleting;
+        let shown = shown.filter(|seen| wanted(seen) && !is_hidden(seen));
+        shown.cloned().collect()
     }
 
     fn note(&self, what: &str, result: &dyn std::fmt::Debug) {
@@ -262,6 +264,24 @@ impl Cloud for SimCloud {
     fn detach<'a>(&'a self, call: AttachCall<'a>) -> Answer<'a, ()> {
         let change = Change::Detach(call.id().to_owned(), call.target().to_owned());
         Box::pin(async move { self.change(change).await.map(drop) })
+    }
+
+    fn is_there<'a>(&'a self, call: AttachCall<'a>) -> Answer<'a, Option<bool>> {
+        let change = Change::Detach(call.id().to_owned(), call.target().to_owned());
+        Box::pin(async move {
+            if !self.world.get().denies {
+                return Ok(None);
+            }
+            match self.change(change).await {
+                Ok(_) => Ok(Some(true)),
+                Err(fault) if fault.kind == FaultKind::InUse => Ok(Some(true)),
+                Err(fault) if fault.kind == FaultKind::NotFound => {
+                    self.world.get().denials += 1;
+                    Ok(Some(false))
+                }
+                Err(fault) => Err(fault),
+            }
+        })
     }
 
     fn tag<'a>(&'a self, call: TagCall<'a>) -> Answer<'a, ()> {

@@ -37,6 +37,7 @@ pub const RULES: &[Rule] = &[
     Rule::TagsInCreate,
     Rule::UnknownOutcome,
     Rule::SeenGone,
+    Rule::Denied,
     Rule::Account,
     Rule::Reaper,
     Rule::Fencing,

@@ -6,7 +6,7 @@ use super::executor::Executor;
 use super::faults::Rates;
 use super::process::Process;
 use super::world::{Host, START_MS, Shared, World};
-use flr_provider::engine::{Cleanup, MemoryStore, Rule};
+use flr_provider::engine::{Cleanup, MemoryStore, Phase, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct Report {
     pub awaits: u64,
     /// Resources that were made.
     pub made: usize,
+    /// How often the path of writes has denied what was asked for there.
+    pub denials: usize,
     /// What happened, if it was asked for.
     pub log: Vec<String>,
 }
@@ -76,6 +78,8 @@ impl Run {
         world.rates = Rates::draw(&mut world.rng);
         world.lag_ms = *world.rng.pick(&[0, 5_000, 120_000]);
         world.tells_time = world.rng.chance(900);
+        world.denies = world.rng.chance(500);
+        world.hides_deleting = world.rng.chance(500);
         let quota = *world.rng.pick(&[18, 20, 1000]);
         for name in ["111", "222"] {
             let mut account = Account::new(name, quota);
@@ -310,7 +314,9 @@ impl Run {
             let there = account
                 .resources
                 .values()
-                .filter(|one| !one.gone && !one.protected);
+                .filter(|one| !one.gone && !one.protected)
+                // What nobody is shown any more is on its way out for sure.
+                .filter(|one| !(world.hides_deleting && one.now.phase == Phase::Deleting));
             left.extend(there.map(|one| format!("I1: {} remains: {:?}", one.now.id, one.now)));
         }
         for what in left {
@@ -344,6 +350,7 @@ impl Run {
             hash: world.hash,
             awaits: self.awaits + self.executor.awaits,
             made,
+            denials: world.denials,
             log: world.log.take().unwrap_or_default(),
         }
     }

@@ -58,6 +58,12 @@ pub(super) struct World {
     pub(super) lag_ms: u64,
     /// Whether the provider tells its time.
     pub(super) tells_time: bool,
+    /// Whether it can be asked on the path of writes whether something is there.
+    pub(super) denies: bool,
+    /// Whether it shows nothing of what is being deleted.
+    pub(super) hides_deleting: bool,
+    /// How often it has denied what was asked for there.
+    pub(super) denials: usize,
     /// Hosts.
     pub(super) hosts: Vec<Host>,
     /// Accounts of the provider.
@@ -115,6 +121,9 @@ impl World {
             rates: Rates::default(),
             lag_ms: 0,
             tells_time: true,
+            denies: false,
+            hides_deleting: false,
+            denials: 0,
             hosts: Vec::new(),
             accounts: Vec::new(),
             credentials: BTreeMap::new(),

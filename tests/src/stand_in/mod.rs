@@ -6,7 +6,9 @@
 mod blocks;
 mod call;
 pub(crate) mod clock;
+mod context;
 pub(crate) mod device;
+pub mod drive;
 pub(crate) mod encoding;
 pub mod error;
 mod fault;
@@ -14,16 +16,20 @@ pub mod hash;
 pub mod history;
 mod http;
 pub mod ids;
+mod key;
 pub mod rate;
 mod running;
+pub mod serve;
 mod server;
 
 pub use blocks::{BLOCK_LEN, Blocks};
 pub use call::{Call, Outcome};
+pub use context::Context;
 pub use device::Disk;
 pub use error::{Caller, ServiceError};
 pub use fault::{FakeFault, When};
 pub use http::{Answer, Request};
+pub use key::AccessKey;
 pub use rate::Rate;
 pub use running::Fake;
 
@@ -102,6 +108,11 @@ pub trait Cloud: Sized + Send + Sync + 'static {
     /// The disks that the kernel of the host shows at a time of the model.
     fn disks(_state: &Self::State, _now: i64) -> Vec<Disk> {
         Vec::new()
+    }
+
+    /// How far reads of an operation are behind.
+    fn lag(_state: &Self::State, _operation: &str) -> Duration {
+        Duration::ZERO
     }
 
     /// An id for the next request.

@@ -7,7 +7,11 @@
 //! `FLR_TEST_KEEP` change a part of it. `FLR_TEST_TRACE` logs all that flr would, and says of errors all
 //! that can be said. `hold` waits for the end of its input before it closes.
 
+pub mod faults;
 pub mod harness;
+pub mod kills;
+pub mod life;
+pub mod stage;
 
 use flr_provider::engine::{
     Cleanup, Cloud, Engine, GcOptions, Parts, Settings, SqliteStore, SystemProcesses, SystemRand,

@@ -1,23 +1,11 @@
 //! The whole life of a temporary volume, and what is refused before one is made.
 
-use crate::stage::{HERE, INSTANCE, SECOND, SNAPSHOT, Stage, digest, other_key};
-use flr_tests::aws_fake::Call;
-use flr_tests::victim::harness::Running;
+use crate::stage::{Aws, INSTANCE, SNAPSHOT, Stage, other_key};
+use flr_tests::aws_fake::REGION;
+use flr_tests::victim::harness::{Running, Said};
+use flr_tests::victim::life;
+use flr_tests::victim::stage::digest;
 use std::time::Duration;
-
-fn calls(stage: &Stage, operation: &str) -> Vec<Call> {
-    let mut calls = stage.fake.requests();
-    calls.retain(|call| call.operation == operation);
-    calls
-}
-
-fn place(stage: &Stage, operation: &str) -> usize {
-    let calls = calls(stage, operation);
-    calls
-        .first()
-        .unwrap_or_else(|| panic!("{operation}"))
-        .number
-}
 
 #[test]
 fn a_snapshot_is_read_through_a_volume_that_is_gone_afterwards() {
@@ -26,12 +14,12 @@ fn a_snapshot_is_read_through_a_volume_that_is_gone_afterwards() {
     assert_eq!(said.out.lines().next(), Some(digest(1).as_str()));
     assert!(said.out.contains("gone ebs-volume vol-"), "{}", said.out);
     stage.assert_clean("at the end");
-    let create = calls(&stage, "CreateVolume");
+    let create = stage.calls("CreateVolume");
     assert_eq!(create.len(), 1);
     let is = |name: &str, value: &str| assert_eq!(create[0].parameter(name), Some(value), "{name}");
     is("SnapshotId", SNAPSHOT);
     is("VolumeType", "gp3");
-    is("AvailabilityZone", &format!("{HERE}a"));
+    is("AvailabilityZone", &format!("{REGION}a"));
     is("TagSpecification.1.ResourceType", "volume");
     let token = create[0].parameter("ClientToken").expect("a token");
     assert_eq!(token.len(), 64);
@@ -52,19 +40,17 @@ fn a_snapshot_is_read_through_a_volume_that_is_gone_afterwards() {
     ];
     assert_eq!(keys, expected);
     // The account is asked for before the call that makes, and before the one that deletes.
-    let in_order = [
+    stage.assert_in_order(&[
         "GetCallerIdentity",
         "CreateVolume",
         "AttachVolume",
         "ModifyInstanceAttribute",
         "DetachVolume",
         "DeleteVolume",
-    ];
-    let places = in_order.map(|operation| place(&stage, operation));
-    assert!(places.is_sorted(), "{places:?}");
-    let attach = &calls(&stage, "AttachVolume")[0];
+    ]);
+    let attach = &stage.calls("AttachVolume")[0];
     assert_eq!(attach.parameter("InstanceId"), Some(INSTANCE));
-    let identity = calls(&stage, "GetCallerIdentity");
+    let identity = stage.calls("GetCallerIdentity");
     assert!(identity.len() >= 4, "{}", identity.len());
     // Nothing remains for a clean-up.
     let said = stage.gc().ended_with(0);
@@ -80,54 +66,24 @@ fn with_its_own_patience_flr_does_the_same() {
         .victim(&["use", "1", SNAPSHOT])
         .env("FLR_TEST_USUAL", "1")
         .output();
-    let said = crate::stage::Said::of(&output.expect("a process")).ended_with(0);
+    let said = Said::of(&output.expect("a process")).ended_with(0);
     assert_eq!(said.out.lines().next(), Some(digest(1).as_str()));
     stage.assert_clean("at the end");
 }
 
 #[test]
 fn all_disks_of_a_point_are_there_in_their_order() {
-    let stage = Stage::new();
-    let said = stage.run(&["use", "1", SNAPSHOT, SECOND]).ended_with(0);
-    let digests: Vec<_> = said.out.lines().take(2).collect();
-    assert_eq!(digests, [digest(1), digest(2)]);
-    assert_eq!(said.out.matches("gone ebs-volume").count(), 2);
-    stage.assert_clean("at the end");
+    life::of_all_disks::<Aws>();
 }
 
 #[test]
 fn a_long_reader_renews_what_it_has() {
-    let stage = Stage::new();
-    let mut hold = stage.victim(&["hold", "1", SNAPSHOT]);
-    let running = Running::start(hold.env("FLR_TEST_TTL", "4"));
-    stage.wait_until("the second renewal", |fake| fake.count("CreateTags") >= 2);
-    let renewals = calls(&stage, "CreateTags");
-    let expiry = |call: &Call| {
-        assert_eq!(call.parameter("Tag.1.Key"), Some("flr:expires"));
-        call.parameter("Tag.1.Value").expect("a time").to_owned()
-    };
-    assert!(expiry(&renewals[0]) < expiry(&renewals[1]));
-    running.finish().ended_with(0);
-    stage.assert_clean("at the end");
+    life::of_a_long_reader::<Aws>(|_| {});
 }
 
 #[test]
 fn what_is_to_be_kept_stays_until_it_expires() {
-    let stage = Stage::new();
-    let mut command = stage.victim(&["use", "1", SNAPSHOT]);
-    let output = command
-        .env("FLR_TEST_KEEP", "1")
-        .env("FLR_TEST_TTL", "4")
-        .output();
-    let said = crate::stage::Said::of(&output.expect("a process")).ended_with(0);
-    assert!(said.out.contains("kept ebs-volume"), "{}", said.out);
-    assert_eq!(stage.ours().len(), 1);
-    let said = stage.gc().ended_with(0);
-    assert!(said.out.contains("kept ebs-volume"), "{}", said.out);
-    stage.wait_until("its end", |_| {
-        stage.gc().ended_with(0).out.contains("gone ebs-volume")
-    });
-    stage.assert_clean("once it has expired");
+    life::of_what_is_kept::<Aws>();
 }
 
 #[test]
@@ -156,7 +112,7 @@ fn what_can_be_known_before_anything_is_made_is_refused_before() {
     let refused = |what: &str| {
         let mut command = stage.victim(&["use", "1", SNAPSHOT]);
         let output = command.env("FLR_TEST_USUAL", "1").output();
-        let said = crate::stage::Said::of(&output.expect("a process")).ended_with(1);
+        let said = Said::of(&output.expect("a process")).ended_with(1);
         assert!(said.out.contains(what), "{}", said.out);
         assert_eq!(stage.fake.count("CreateVolume"), 0);
         assert!(!stage.path("here").exists(), "no journal was made");
@@ -166,7 +122,7 @@ fn what_can_be_known_before_anything_is_made_is_refused_before() {
     stage.fake.state().metadata.enabled = true;
     stage.fake.state().metadata.region = "eu-west-1".to_owned();
     refused("cannot be attached to i-0123456789abcdef0, which is in eu-west-1");
-    stage.fake.state().metadata.region = HERE.to_owned();
+    stage.fake.state().metadata.region = REGION.to_owned();
     stage.fake.state().metadata.instance_id = "../../i-0".to_owned();
     refused("the answer makes no sense");
     stage.fake.state().metadata.instance_id = INSTANCE.to_owned();
@@ -176,7 +132,7 @@ fn what_can_be_known_before_anything_is_made_is_refused_before() {
         .env("AWS_ACCESS_KEY_ID", key.id)
         .env("AWS_SECRET_ACCESS_KEY", key.secret)
         .output();
-    let said = crate::stage::Said::of(&output.expect("a process")).ended_with(1);
+    let said = Said::of(&output.expect("a process")).ended_with(1);
     assert!(
         said.out.contains("is not one of the account"),
         "{}",

@@ -3,8 +3,9 @@
 //! It takes no notice of client tokens, has nothing in its volumes, and no device appears; what it says
 //! of volumes, attachments and tags is right.
 
-use crate::stage::{DEADLINE, Said};
 use flr_tests::servers::{Server, moto, python_with};
+use flr_tests::victim::harness::Said;
+use flr_tests::victim::stage::DEADLINE;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,8 @@
 //! What another host left, known by its tags alone.
 
-use crate::stage::{SNAPSHOT, Said, Stage};
+use crate::stage::{SNAPSHOT, Stage};
 use flr_tests::aws_fake::{FakeFault, When};
+use flr_tests::victim::harness::Said;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::Duration;

@@ -2,9 +2,11 @@
 //! in the way that flr takes.
 
 use crate::kinds::{Form, LAG, Site, kinds, site};
-use crate::stage::{SNAPSHOT, Said, Stage, digest};
+use crate::stage::{SNAPSHOT, Stage};
 use crate::table::{Cell, Outcome, cells, run};
 use flr_provider::FaultKind;
+use flr_tests::victim::harness::Said;
+use flr_tests::victim::stage::digest;
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

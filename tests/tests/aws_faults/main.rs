@@ -10,6 +10,5 @@ mod kinds;
 mod lightsail;
 mod network;
 #[path = "../aws_clone/stage.rs"]
-#[expect(dead_code, reason = "shared with the tests of temporary volumes")]
 mod stage;
 mod table;

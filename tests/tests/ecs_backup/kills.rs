@@ -2,13 +2,9 @@
 //! left the care of Cloud Backup is owed.
 
 use crate::stage::{OF_DATA, Stage};
-use flr_tests::ecs_fake::{FakeFault, Service, When};
-use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use flr_tests::ecs_fake::{Call, Service, When};
+use flr_tests::victim::harness::{for_each, run_killed};
 
-const SIGKILL: i32 = 9;
 const READ: [&str; 3] = ["use", OF_DATA, "yes"];
 
 /// What a process killed at one request has left.
@@ -20,33 +16,8 @@ struct Left {
 
 /// Kills a process at the nth request, with or without that having its effect.
 fn killed_at(stage: &Stage, nth: usize, when: When) -> bool {
-    stage.fake.clear_requests();
-    let pid = Arc::new(AtomicU32::new(0));
-    let known = Arc::clone(&pid);
-    stage.fake.set_rule(move |call| {
-        if call.number < nth {
-            return None;
-        }
-        let pid = loop {
-            match known.load(Ordering::Acquire) {
-                0 => std::thread::yield_now(),
-                pid => break pid,
-            }
-        };
-        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a process");
-        // OK to ignore: it was killed at an earlier request, and is dead.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        (when == When::BeforeEffect).then_some(FakeFault::Reset(when, 0))
-    });
-    let mut command = stage.victim(&READ);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("a process");
-    pid.store(child.id(), Ordering::Release);
-    let status = child.wait().expect("its end");
-    stage.fake.clear_rule();
-    let killed = status.signal() == Some(SIGKILL);
-    assert!(killed || status.code() == Some(0), "{status}");
-    killed
+    let is_it = move |call: &Call| call.number >= nth;
+    run_killed(&stage.fake, &mut stage.victim(&READ), is_it, when)
 }
 
 fn cell(nth: usize, when: When) -> Left {
@@ -89,21 +60,7 @@ fn killed_at_any_request_nothing_is_left_that_is_not_owed() {
     let cells: Vec<_> = (first..=count)
         .flat_map(|nth| whens(nth).iter().map(move |when| (nth, *when)))
         .collect();
-    let todo = Mutex::new(cells.into_iter());
-    let done = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| {
-                loop {
-                    let next = todo.lock().expect("no panic").next();
-                    let Some((nth, when)) = next else { break };
-                    let left = cell(nth, when);
-                    done.lock().expect("no panic").push(left);
-                }
-            });
-        }
-    });
-    let done = done.into_inner().expect("no panic");
+    let done = for_each(cells, 6, |(nth, when)| cell(nth, when));
     let count = |is: fn(&&Left) -> bool| done.iter().filter(is).count();
     // Otherwise there was nothing to be seen.
     assert!(count(|left| left.was_killed) >= 12, "{}", done.len());

@@ -158,6 +158,28 @@ fn a_backup_whose_snapshots_are_gone_is_told_and_not_chosen() {
 }
 
 #[test]
+fn a_backup_of_which_nobody_tells_when_or_how_large_is_no_point_of_1970() {
+    for untold in ["CreatedTime", "BytesTotal"] {
+        let stage = Stage::new();
+        {
+            let mut state = stage.fake.state();
+            state.backups[0].untold = vec![untold];
+            let mut other = BackupPoint::new("s-000200000000000000bk", &[(DATA, "s-gone")]);
+            other.created += 60;
+            state.backups.push(other);
+        }
+        // As long as ECS tells of the snapshots, nothing is missing.
+        let points = stage.points(INSTANCE);
+        assert_eq!(tag(&points[0], "point"), Some(BACKUP), "{untold}");
+        stage.fake.state().tables.snapshots.clear();
+        let points = stage.points(INSTANCE);
+        let told: Vec<_> = points.iter().map(|point| tag(point, "point")).collect();
+        assert_eq!(told, [Some("s-000200000000000000bk")], "{untold}");
+        assert!(points[0].time.0 > 0 && points[0].size > 0, "{points:#?}");
+    }
+}
+
+#[test]
 fn copies_from_another_region_say_of_what() {
     let stage = Stage::new();
     for id in [OF_SYSTEM, OF_DATA] {

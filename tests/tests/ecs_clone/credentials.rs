@@ -1,8 +1,9 @@
 //! As whom: every way in which the vendor's own command comes to credentials, by processes with an
 //! environment and a home of their own.
 
-use crate::stage::{SNAPSHOT, Said, Stage};
+use crate::stage::{SNAPSHOT, Stage};
 use flr_tests::ecs_fake::{ACCOUNT, AccessKey, ROLE, Service};
+use flr_tests::victim::harness::Said;
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;

@@ -1,47 +1,27 @@
 //! What ECS does to those who rely on it.
 
-use crate::stage::{SNAPSHOT, Said, Stage, digest};
-use flr_tests::ecs_fake::{Call, FakeFault, Service, When};
+use crate::stage::{Ecs, Stage};
+use flr_tests::ecs_fake::{Call, FakeFault, When};
+use flr_tests::victim::faults::{self, cells, refusal};
 use flr_tests::victim::harness::for_each;
+use flr_tests::victim::stage::digest;
 use std::time::Duration;
-
-#[track_caller]
-fn read_right(stage: &Stage) {
-    let said = stage.read().ended_with(0);
-    assert_eq!(said.out.lines().next(), Some(digest(1).as_str()));
-    stage.assert_clean("at the end");
-}
-
-fn refusal(when: When, status: u16, code: &str) -> FakeFault {
-    FakeFault::Error {
-        when,
-        status,
-        code: code.to_owned(),
-        reason: None,
-    }
-}
 
 #[test]
 fn a_delete_that_is_refused_is_repeated_until_it_is_gone() {
-    let stage = Stage::new();
-    stage.fake.set_rule(|call| {
-        let busy = call.operation == "DeleteDisk" && call.nth <= 3;
-        let codes = [
-            "IncorrectDiskStatus.Initializing",
-            "DiskCreatingSnapshot",
-            "DiskStillAttached",
-        ];
-        busy.then(|| refusal(When::BeforeEffect, 403, codes[call.nth - 1]))
-    });
-    read_right(&stage);
-    assert!(stage.fake.count("DeleteDisk") >= 4);
+    let codes = [
+        "IncorrectDiskStatus.Initializing",
+        "DiskCreatingSnapshot",
+        "DiskStillAttached",
+    ];
+    faults::of_deletes::<Ecs>(codes.map(|code| refusal(403, code)).into());
 }
 
 #[test]
 fn a_delete_that_is_answered_and_comes_to_nothing_is_not_believed() {
     let stage = Stage::new();
     stage.fake.state().settings.deletions_lost = 2;
-    read_right(&stage);
+    stage.read_right(&[]);
     assert!(stage.fake.count("DeleteDisk") >= 3);
 }
 
@@ -49,7 +29,12 @@ fn a_delete_that_is_answered_and_comes_to_nothing_is_not_believed() {
 fn a_call_without_an_answer_is_repeated_with_its_token_and_another_signature() {
     for fault in [
         FakeFault::Status(When::AfterEffect, 500),
-        refusal(When::AfterEffect, 400, "IdempotentProcessing"),
+        FakeFault::Error {
+            when: When::AfterEffect,
+            status: 400,
+            code: "IdempotentProcessing".to_owned(),
+            reason: None,
+        },
         FakeFault::NoAnswer(When::AfterEffect),
     ] {
         let stage = Stage::new();
@@ -61,9 +46,8 @@ fn a_call_without_an_answer_is_repeated_with_its_token_and_another_signature() {
         stage.fake.set_rule(move |call| {
             (call.operation == "CreateDisk" && call.nth == 1).then(|| of_rule.clone())
         });
-        let mut command = stage.victim(&["use", "1", SNAPSHOT]);
-        let output = command.env("FLR_TEST_WINDOW_MS", "1500").output();
-        let said = Said::of(&output.expect("a process")).ended_with(0);
+        let said = stage.read_with(&[("FLR_TEST_WINDOW_MS", "1500")]);
+        let said = said.ended_with(0);
         assert_eq!(
             said.out.lines().next(),
             Some(digest(1).as_str()),
@@ -79,33 +63,17 @@ fn a_call_without_an_answer_is_repeated_with_its_token_and_another_signature() {
 
 #[test]
 fn reads_that_lag_behind_change_nothing() {
-    let stage = Stage::new();
-    stage.fake.state().settings.lag = Duration::from_millis(400);
-    let mut command = stage.victim(&["use", "1", SNAPSHOT]);
-    let output = command.env("FLR_TEST_WINDOW_MS", "1200").output();
-    let said = Said::of(&output.expect("a process")).ended_with(0);
-    assert_eq!(said.out.lines().next(), Some(digest(1).as_str()));
-    stage.assert_clean("at the end");
-    assert_eq!(stage.fake.count("CreateDisk"), 1);
+    faults::of_reads_that_lag::<Ecs>();
 }
 
 #[test]
 fn a_disk_whose_making_fails_is_told_and_not_waited_for() {
-    let stage = Stage::new();
-    stage.fake.state().settings.creations_that_fail = 1;
-    let said = stage.read().ended_with(1);
-    assert!(said.out.contains("the provider gave up"), "{}", said.out);
-    stage.assert_clean("at the end");
-    read_right(&stage);
+    faults::of_a_making::<Ecs>();
 }
 
 #[test]
 fn a_device_of_another_size_is_not_read() {
-    let stage = Stage::new();
-    let said = stage.run(&["use", "2", SNAPSHOT]).ended_with(1);
-    let words = "1073741824 bytes, not 2147483648";
-    assert!(said.out.contains(words), "{}", said.out);
-    stage.assert_clean("at the end");
+    faults::of_a_size::<Ecs>();
 }
 
 #[test]
@@ -113,7 +81,7 @@ fn a_clock_that_is_wrong_is_set_by_the_providers() {
     for seconds in [-3600, 3600] {
         let stage = Stage::new();
         stage.fake.set_clock_skew(seconds);
-        read_right(&stage);
+        stage.read_right(&[]);
     }
 }
 
@@ -145,35 +113,7 @@ fn no_fault_of_any_call_leaves_anything() {
         "DetachDisk",
         "DeleteDisk",
     ];
-    let cells: Vec<_> = faults
-        .iter()
-        .flat_map(|fault| operations.map(|operation| (operation, fault.clone())))
-        .collect();
-    let read = for_each(cells, 8, |(operation, fault)| {
-        let stage = Stage::new();
-        let of_rule = fault.clone();
-        stage.fake.set_rule(move |call: &Call| {
-            let is_it = call.operation == operation && call.nth == 1;
-            (is_it && call.service != Service::Metadata).then(|| of_rule.clone())
-        });
-        let said = stage.read();
-        let name = format!("{operation} with {fault:?}");
-        match said.code {
-            Some(0) => assert_eq!(said.out.lines().next(), Some(digest(1).as_str()), "{name}"),
-            Some(1) => {}
-            // A refusal for good on the way out is believed, and said.
-            Some(20) if fault == FakeFault::Quota => {
-                assert!(said.out.contains("left ecs-disk"), "{name}: {said:#?}");
-                stage.gc().ended_with(0);
-            }
-            _ => panic!("{name}: {said:#?}"),
-        }
-        stage.assert_clean(&name);
-        said.code == Some(0)
-    });
-    // Most of it is passed over: a temporary fault is no reason to fail.
-    let right = read.iter().filter(|right| **right).count();
-    assert!(right * 10 >= read.len() * 8, "{right} of {}", read.len());
+    faults::at_first_calls::<Ecs>((&faults, &operations), 8, 8);
 }
 
 /// A fault that stays is told, and what it leaves is told too.
@@ -196,22 +136,17 @@ fn a_fault_that_stays_is_told_and_leaves_nothing_without_a_word() {
         "DetachDisk",
         "DeleteDisk",
     ];
-    let cells: Vec<_> = faults
-        .iter()
-        .flat_map(|fault| operations.map(|operation| (operation, fault.clone())))
-        .collect();
-    for_each(cells, 12, |(operation, fault)| {
+    for_each(cells(&faults, &operations), 12, |(operation, fault)| {
         let stage = Stage::new();
         let of_rule = fault.clone();
         stage
             .fake
             .set_rule(move |call: &Call| (call.operation == operation).then(|| of_rule.clone()));
-        let mut command = stage.victim(&["use", "1", SNAPSHOT]);
-        command
-            .env("FLR_TEST_WINDOW_MS", "100")
-            .env("FLR_TEST_CALL_MS", "1000")
-            .env("FLR_TEST_LIMIT_MS", "1500");
-        let said = Said::of(&command.output().expect("a process"));
+        let said = stage.read_with(&[
+            ("FLR_TEST_WINDOW_MS", "100"),
+            ("FLR_TEST_CALL_MS", "1000"),
+            ("FLR_TEST_LIMIT_MS", "1500"),
+        ]);
         let name = format!("{operation} with {fault:?}");
         let left = stage.ours();
         match said.code {

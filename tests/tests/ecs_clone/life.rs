@@ -1,16 +1,11 @@
 //! The whole life of a temporary disk, and what is refused before one is made.
 
-use crate::stage::{OTHER_INSTANCE, Running, SECOND, SNAPSHOT, Said, Stage, digest, other_key};
-use flr_tests::ecs_fake::{Bus, Call, INSTANCE, MetadataMode, Money, REGION, ZONE};
+use crate::stage::{Ecs, OTHER_INSTANCE, SECOND, SNAPSHOT, Stage, other_key};
+use flr_tests::ecs_fake::{Bus, INSTANCE, MetadataMode, Money, REGION, ZONE};
+use flr_tests::victim::harness::{Running, Said};
+use flr_tests::victim::life;
+use flr_tests::victim::stage::digest;
 use std::time::Duration;
-
-fn place(stage: &Stage, operation: &str) -> usize {
-    let calls = stage.fake.calls(operation);
-    calls
-        .first()
-        .unwrap_or_else(|| panic!("{operation}"))
-        .number
-}
 
 #[test]
 fn a_snapshot_is_read_through_a_disk_that_is_gone_afterwards() {
@@ -46,15 +41,13 @@ fn a_snapshot_is_read_through_a_disk_that_is_gone_afterwards() {
         "CostCenter",
     ];
     assert_eq!(tags, expected);
-    let in_order = [
+    stage.assert_in_order(&[
         "GetCallerIdentity",
         "CreateDisk",
         "AttachDisk",
         "DetachDisk",
         "DeleteDisk",
-    ];
-    let places = in_order.map(|operation| place(&stage, operation));
-    assert!(places.is_sorted(), "{places:?}");
+    ]);
     let attach = &stage.fake.calls("AttachDisk")[0];
     assert_eq!(attach.parameter("InstanceId"), Some(INSTANCE));
     assert_eq!(attach.parameter("DeleteWithInstance"), Some("true"));
@@ -85,12 +78,7 @@ fn nvme_devices_and_the_patience_of_flr_do_the_same() {
 
 #[test]
 fn all_disks_of_a_point_are_there_in_their_order() {
-    let stage = Stage::new();
-    let said = stage.run(&["use", "1", SNAPSHOT, SECOND]).ended_with(0);
-    let digests: Vec<_> = said.out.lines().take(2).collect();
-    assert_eq!(digests, [digest(1), digest(2)]);
-    assert_eq!(said.out.matches("gone ecs-disk").count(), 2);
-    stage.assert_clean("at the end");
+    life::of_all_disks::<Ecs>();
 }
 
 #[test]
@@ -160,36 +148,14 @@ fn a_category_that_the_instance_does_not_take_is_followed_by_the_next() {
 
 #[test]
 fn a_long_reader_renews_what_it_has() {
-    let stage = Stage::new();
-    let mut hold = stage.victim(&["hold", "1", SNAPSHOT]);
-    let running = Running::start(hold.env("FLR_TEST_TTL", "4"));
-    stage.wait_until("the second renewal", |fake| fake.count("TagResources") >= 2);
-    let renewals = stage.fake.calls("TagResources");
-    let expiry = |call: &Call| {
-        assert_eq!(call.parameter("Tag.1.Key"), Some("flr:expires"));
+    life::of_a_long_reader::<Ecs>(|call| {
         assert_eq!(call.parameter("ResourceType"), Some("disk"));
-        call.parameter("Tag.1.Value").expect("a time").to_owned()
-    };
-    assert!(expiry(&renewals[0]) < expiry(&renewals[1]));
-    running.finish().ended_with(0);
-    stage.assert_clean("at the end");
+    });
 }
 
 #[test]
 fn what_is_to_be_kept_stays_until_it_expires() {
-    let stage = Stage::new();
-    let mut command = stage.victim(&["use", "1", SNAPSHOT]);
-    let output = command
-        .env("FLR_TEST_KEEP", "1")
-        .env("FLR_TEST_TTL", "4")
-        .output();
-    let said = Said::of(&output.expect("a process")).ended_with(0);
-    assert!(said.out.contains("kept ecs-disk"), "{}", said.out);
-    assert_eq!(stage.ours().len(), 1);
-    stage.wait_until("its end", |_| {
-        stage.gc().ended_with(0).out.contains("gone ecs-disk")
-    });
-    stage.assert_clean("once it has expired");
+    life::of_what_is_kept::<Ecs>();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod credentials;
 mod documents;
 mod faults;
+mod gone;
 mod kills;
 mod life;
 mod points;

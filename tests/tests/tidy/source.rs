@@ -16,7 +16,6 @@ const STILL_LONG: &[&str] = &[
     "fs/src/discover.rs: identify",
     "fs/src/filesystem/ext/journal/superblock.rs: parse",
     "fs/src/filesystem/ext/superblock.rs: parse",
-    "provider/tests/file.rs: lines",
     "recover/src/walk.rs: walk",
     "tests/src/compare.rs: node_differences",
     "tests/tests/read_amplification.rs: large_directories_and_files",

@@ -104,23 +104,12 @@ async fn of_kind(
     of: &Params,
     form: &Params,
 ) -> Result<Vec<BackupPoint>, Fault> {
-    let now = client.time().unwrap_or_else(|| SystemClock.wall()).0;
-    let mut spans = Spans::new(BEGINNING..=now.saturating_add(AHEAD));
+    let mut spans = Spans::new(BEGINNING..=now(client).saturating_add(AHEAD));
     let mut all = Vec::new();
     while let Some(span) = spans.next()? {
-        let pair = |name: &str, value: String| (name.to_owned(), value);
-        let mut query = vec![
-            pair("SourceType", kind.to_owned()),
-            pair("StartTime", span.start().to_string()),
-            pair("EndTime", span.end().to_string()),
-            pair("UdmRegionId", client.region().to_owned()),
-        ];
+        let mut query = query_of(client, kind, &span);
         query.extend(of.iter().cloned());
-        let call = || async {
-            let called = client.call_with_form::<Answer>(Service::Hbr, ACTION, &query, form);
-            called.await?.points()
-        };
-        let (points, total) = retry_calls(call).await?;
+        let (points, total) = ask(client, &query, form).await?;
         let whole = u64::try_from(points.len()).is_ok_and(|count| count >= total);
         if whole {
             all.extend(points);
@@ -132,6 +121,43 @@ async fn of_kind(
         }
     }
     Ok(all)
+}
+
+/// Whether it answers: it is asked for the points of instances of the last day.
+///
+/// # Errors
+/// As [`points`].
+pub(in crate::ecs) async fn look(client: &Client) -> Result<(), Fault> {
+    let now = now(client);
+    let query = query_of(client, "UDM_ECS", &(now.saturating_sub(AHEAD)..=now));
+    ask(client, &query, &Params::new()).await.map(drop)
+}
+
+fn now(client: &Client) -> u64 {
+    client.time().unwrap_or_else(|| SystemClock.wall()).0
+}
+
+fn query_of(client: &Client, kind: &str, span: &RangeInclusive<u64>) -> Params {
+    let pair = |name: &str, value: String| (name.to_owned(), value);
+    vec![
+        pair("SourceType", kind.to_owned()),
+        pair("StartTime", span.start().to_string()),
+        pair("EndTime", span.end().to_string()),
+        pair("UdmRegionId", client.region().to_owned()),
+    ]
+}
+
+/// One question, repeated while that may help: the points that are told, and how many there are.
+async fn ask(
+    client: &Client,
+    query: &Params,
+    form: &Params,
+) -> Result<(Vec<BackupPoint>, u64), Fault> {
+    let call = || async {
+        let called = client.call_with_form::<Answer>(Service::Hbr, ACTION, query, form);
+        called.await?.points()
+    };
+    retry_calls(call).await
 }
 
 /// Times that are still to be asked for.

@@ -47,7 +47,8 @@ pub(in crate::ecs) fn mark(snapshots: &mut [Snapshot], backups: &Backups) -> Sou
 }
 
 /// Says of points what only Cloud Backup knows. Backup points whose snapshots are gone are added, as far
-/// as they are `of` the object.
+/// as they are `of` the object and Cloud Backup tells of when and of how much they are; the others are
+/// counted and named.
 pub(in crate::ecs) fn label(
     points: &mut Vec<PointInfo>,
     backups: &Backups,
@@ -66,17 +67,39 @@ pub(in crate::ecs) fn label(
             say(point, backup, sources);
         }
     }
+    let mut untold = Vec::new();
     for (backup, natives) in backups.points().filter(|(backup, _)| of(backup)) {
         if natives.iter().all(|(native, _)| !told.contains(*native)) {
-            points.push(without_snapshots(
-                backup,
-                &natives,
-                sources,
-                (object, region),
-            ));
+            match without_snapshots(backup, &natives, sources, (object, region)) {
+                Some(point) => points.push(point),
+                None => untold.push(backup.snapshot_id.as_str()),
+            }
         }
     }
     points.sort_by_key(|point| point.time);
+    if !untold.is_empty() {
+        tracing::warn!("{}", left_out(object, &untold));
+    }
+}
+
+/// What is said of points that a listing leaves out.
+fn left_out(object: &str, untold: &[&str]) -> String {
+    /// So many are named.
+    const NAMED_MAX: usize = 8;
+    let count = untold.len();
+    let named: Vec<_> = untold.iter().take(NAMED_MAX).copied().collect();
+    let named = named.join(", ");
+    let others = match count.saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    let (points, them) = match count {
+        1 => ("backup point", "it"),
+        _ => ("backup points", "them"),
+    };
+    format!(
+        "{count} {points} of {object} cannot be listed: ECS does not show the snapshots, and Cloud Backup          does not tell of {them} when and how large: {named}{others}"
+    )
 }
 
 /// Says of a point what its backup point does.
@@ -110,13 +133,16 @@ fn say(point: &mut PointInfo, backup: &BackupPoint, sources: &Sources) {
     }
 }
 
-/// A backup point whose snapshots ECS does not have, or not for this account.
+/// A backup point whose snapshots ECS does not have, or not for this account. `None`: nobody tells when it
+/// was made, or how large it is, and a listing must not make that up.
 fn without_snapshots(
     backup: &BackupPoint,
     natives: &[(&str, Option<&str>)],
     sources: &Sources,
     (object, region): (&str, &str),
-) -> PointInfo {
+) -> Option<PointInfo> {
+    let time = backup.created?;
+    let size = backup.bytes_total.filter(|bytes| *bytes > 0)?;
     let (first, _) = natives.first().copied().unwrap_or_default();
     let disks = natives.iter().map(|(native, disk)| DiskInfo {
         id: (*native).to_owned(),
@@ -128,8 +154,8 @@ fn without_snapshots(
         id: first.to_owned(),
         name: None,
         object: object.to_owned(),
-        time: backup.created.unwrap_or_default(),
-        size: backup.bytes_total.unwrap_or_default(),
+        time,
+        size,
         state: "missing".to_owned(),
         consistency: Consistency::Unknown,
         access: Access::None(format!(
@@ -146,5 +172,20 @@ fn without_snapshots(
         tags: BTreeMap::new(),
     };
     say(&mut point, backup, sources);
-    point
+    Some(point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_that_are_left_out_are_counted_and_named() {
+        let one = left_out("i-1", &["s-1"]);
+        assert!(one.starts_with("1 backup point of i-1 cannot"), "{one}");
+        assert!(one.ends_with(": s-1"), "{one}");
+        let many = left_out("i-1", &["s-1"; 10]);
+        assert!(many.starts_with("10 backup points of i-1"), "{many}");
+        assert!(many.ends_with("s-1 and 2 more"), "{many}");
+    }
 }

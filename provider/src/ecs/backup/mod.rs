@@ -24,7 +24,7 @@ mod list;
 mod signs;
 
 pub use answer::BackupPoint;
-pub(super) use ask::Subject;
+pub(super) use ask::{Subject, look};
 pub use check::CloudBackup;
 pub(super) use duty::is_settled;
 pub(super) use known::{known, known_by_id};

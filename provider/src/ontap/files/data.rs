@@ -5,7 +5,7 @@ use super::under::Under;
 use super::wire;
 use crate::engine::BoxFuture;
 use crate::fault::Fault;
-use crate::http::store::all_present;
+use crate::remote::even::all_present;
 use crate::remote::{ChunkRun, ChunkStore};
 use bytes::Bytes;
 use std::num::NonZeroU32;

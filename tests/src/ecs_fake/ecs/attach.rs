@@ -27,7 +27,12 @@ fn watch(state: &mut State, context: &Context<'_>, params: &Params<'_>) {
             state.violation(call, format!("{operation} with {name}"));
         }
     }
-    let disk = params.get("DiskId").and_then(|id| state.disks.get(id));
+    let id = params.get("DiskId").unwrap_or_default();
+    let disk = state.disks.get(id);
+    if operation == "DetachDisk" && disk.is_none() {
+        let what = format!("DetachDisk of {id:?}, which never was");
+        return state.violation(call, what);
+    }
     let foreign = disk.filter(|disk| !is_ours(state, disk));
     if let Some(id) = foreign.map(|disk| disk.id.clone()) {
         state.violation(

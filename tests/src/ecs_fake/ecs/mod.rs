@@ -158,8 +158,12 @@ fn locks(state: &State, disk: &Disk) -> Vec<String> {
     locks
 }
 
-/// Whether a disk was made by flr, as its tags say.
+/// Whether a disk was made by a client as flr makes them, or has all tags of one that was: one of them, or
+/// some, may be on a disk of others.
 fn is_ours(state: &State, disk: &Disk) -> bool {
     let prefix = &state.settings.tag_prefix;
-    disk.tags.keys().any(|key| key.starts_with(prefix))
+    let has = |name: &&str| disk.tags.contains_key(&format!("{prefix}{name}"));
+    let all = ["session", "op", "owner", "created", "expires"];
+    let tagged = || disk.tags.keys().any(|key| key.starts_with(prefix));
+    (disk.by_client && tagged()) || all.iter().all(has)
 }
