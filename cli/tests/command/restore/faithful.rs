@@ -268,10 +268,12 @@ for line in open(sys.argv[1]).readlines()[1:]:
     if 'acl_sha256' in node:
         assert sha256(acl).startswith(node['acl_sha256']), path
         descriptors += 1
-    assert int.from_bytes(os.getxattr(path, 'user.ntfs_attrib'), 'little') == int(node['attrib'], 16), path
+    attrib = int.from_bytes(os.getxattr(path, 'user.ntfs_attrib'), 'little')
+    assert attrib == int(node['attrib'], 16), path
     times = os.getxattr(path, 'user.ntfs_times')
     found = [int.from_bytes(times[at:at + 8], 'little') for at in range(0, 24, 8)]
-    expected = [node[key] // 100 + 116444736000000000 for key in ['btime_ns', 'mtime_ns', 'atime_ns']]
+    keys = ['btime_ns', 'mtime_ns', 'atime_ns']
+    expected = [node[key] // 100 + 116444736000000000 for key in keys]
     assert found == expected, (path, found, expected)
 assert descriptors > 2, descriptors
 print(kept, beside)
