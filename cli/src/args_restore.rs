@@ -96,7 +96,7 @@ pub(crate) struct Restore {
     /// Make holes of stored zeros too, and take files that unfold to more than there is room for.
     #[arg(long)]
     pub(crate) sparse: bool,
-    /// Show what would be done, with sizes, conflicts and cost; make nothing.
+    /// Show what would be done, with sizes, conflicts and cost; restore nothing.
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
     /// Where RESULT.jsonl and SHA256SUMS go; with --to, they are written only if this is given.

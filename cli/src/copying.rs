@@ -96,6 +96,16 @@ pub(crate) fn drive(
     })
 }
 
+/// Why an attribute was not taken. Filesystems have little room for them: ext4 a block for all of a file.
+fn why_not(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::ArgumentListTooLong => {
+            "there is no room for it among the attributes there".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// Tells what happens while it happens.
 pub(crate) struct Events<'a> {
     opened: &'a Opened,
@@ -180,16 +190,20 @@ impl Events<'_> {
     /// Why an item was not copied, and what to try next.
     fn explain(&self, error: &flr_recover::Error, what: &str) -> Failure {
         let failure = describe(error, what);
-        let flr_recover::Error::Write { path, source } = error else {
+        let flr_recover::Error::Write { path: at, source } = error else {
             return failure;
         };
-        let path = for_terminal(path.as_os_str().as_bytes());
+        let path = for_terminal(at.as_os_str().as_bytes());
         match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure.hint(self.telling.go_on),
             ErrorKind::PermissionDenied => failure.hint("copy to a directory of your own"),
             ErrorKind::IsADirectory => {
                 failure.hint("a directory of this name is there: move it away, or copy elsewhere")
             }
+            ErrorKind::NotADirectory => failure.hint(match at.is_symlink() {
+                true => "a link stands there and is not followed: name the directory behind it",
+                false => "a file of this name is there: move it away, or copy elsewhere",
+            }),
             ErrorKind::AlreadyExists => failure.hint(format!("ls -l {}", quoted(&path))),
             _ => failure,
         }
@@ -299,7 +313,7 @@ impl CopyEvents for Events<'_> {
             Warning::Times(error) => ("times", format!("the times are not kept: {error}")),
             Warning::Xattr { name, source } => (
                 "xattr",
-                format!("{} is not kept: {source}", for_terminal(name)),
+                format!("{} is not kept: {}", for_terminal(name), why_not(source)),
             ),
             Warning::XattrUnreadable { name, error } => match name {
                 Some(name) => (

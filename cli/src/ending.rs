@@ -2,13 +2,18 @@
 
 use crate::commands::{Context, gc, session};
 use crate::exit::Exit;
-use crate::output::{Failure, Outcome, Stop};
+use crate::output::{Failure, Outcome, Stop, say};
 use flr_provider::engine::Cleanup;
 use flr_provider::remote::settle;
+use std::io::IsTerminal;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// For the disk cache to write what was fetched: a command that ends is not to wait longer.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
+
+/// After so long without a word people think that it hangs.
+const WORDLESS_LIMIT: Duration = Duration::from_secs(3);
 
 /// Deletes what the command has made, and has what remains decide how it ends.
 pub(crate) fn clean_up(ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
@@ -28,7 +33,7 @@ pub(crate) fn clean_up(ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
         }
         (outcome, _) => outcome,
     };
-    let Some(cleanup) = ctx.remote.close() else {
+    let Some(cleanup) = close(ctx) else {
         return outcome;
     };
     let told = tell(ctx, &cleanup);
@@ -46,6 +51,37 @@ pub(crate) fn clean_up(ctx: &mut Context<'_>, outcome: Outcome) -> Outcome {
         ..failure
     }
     .into())
+}
+
+/// Deletes what the command has made. People who wait for that are told what for.
+fn close(ctx: &Context<'_>) -> Option<Cleanup> {
+    let silent = ctx.global.quiet || ctx.out.json || !std::io::stderr().is_terminal();
+    if silent || ctx.remote.sessions().is_empty() {
+        return ctx.remote.close();
+    }
+    let leave = match ctx.remote.signal() {
+        Some(_) => "Ctrl-C again leaves",
+        None => "Ctrl-C twice leaves",
+    };
+    let text = format!(
+        "note: what was made is deleted, and looked for until it is gone; {leave} that to flr gc"
+    );
+    told_if_long(WORDLESS_LIMIT, || say(&text), || ctx.remote.close())
+}
+
+/// Does something, and `tell`s about it if it takes longer than `limit`.
+fn told_if_long<T>(limit: Duration, tell: impl FnOnce() + Send, act: impl FnOnce() -> T) -> T {
+    let (ended, waiting) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                tell();
+            }
+        });
+        let result = act();
+        drop(ended);
+        result
+    })
 }
 
 /// The end of a command after which something may remain.
@@ -82,4 +118,25 @@ fn tell(ctx: &mut Context<'_>, cleanup: &Cleanup) -> Outcome<()> {
         ctx.out.warn(&format!("remains: {name}: {why}"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn only_what_takes_long_is_told() {
+        let told = AtomicBool::new(false);
+        let tell = || told.store(true, Ordering::Relaxed);
+        assert_eq!(told_if_long(Duration::from_secs(600), tell, || 1), 1);
+        assert!(!told.load(Ordering::Relaxed));
+        let wait = || {
+            while !told.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+        };
+        told_if_long(Duration::from_millis(1), tell, wait);
+        assert!(told.load(Ordering::Relaxed));
+    }
 }

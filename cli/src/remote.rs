@@ -244,7 +244,9 @@ pub(crate) fn failure_of(what: &str, error: &Error) -> Failure {
         _ => format!("{what}: {text}"),
     };
     let mut failure = Failure::new(Exit::of_provider(error), text);
-    failure.hint = error.hint().map(std::borrow::Cow::into_owned);
+    let hint = error.hint().map(std::borrow::Cow::into_owned);
+    let again = || "try again; -v tells about the calls that failed".to_owned();
+    failure.hint = hint.or_else(|| (failure.exit == Exit::Temporary).then(again));
     if let Error::Leftover { cleanup, .. } = error {
         failure.resources = gc::resources(cleanup);
     }

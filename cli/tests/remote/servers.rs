@@ -75,6 +75,7 @@ fn an_image_behind_http() {
     let said = stage.run(&["volumes", &nobody]);
     println!("{said:?}");
     assert_eq!(said.code, 5, "{}", said.err);
+    assert!(said.err.contains("hint: "), "{}", said.err);
     let said = stage.run(&["volumes", "http://example.com/web01.img"]);
     println!("{said:?}");
     assert_eq!(said.code, 2, "{}", said.err);

@@ -175,6 +175,11 @@ impl Identity {
             inode: stat.st_ino,
         }
     }
+
+    /// Of an open file. `None`: it cannot be told.
+    pub(super) fn of_file(file: impl AsFd) -> Option<Self> {
+        rustix::fs::fstat(file).ok().map(|stat| Self::of(&stat))
+    }
 }
 
 impl AsFd for Directory {

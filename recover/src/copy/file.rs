@@ -5,7 +5,7 @@ use super::destination::Identity;
 use super::links::{Claim, Place};
 use super::options::Verify;
 use super::report::{Done, KeepReason, Made, Warning};
-use super::run::{Outcome, Published, Run, Task, Verdict};
+use super::run::{Outcome, Published, Run, Task, Verdict, write_error};
 use super::stretches::Buffer;
 use super::temp::TempEntry;
 use super::verify::{Digest, reads_back};
@@ -14,6 +14,7 @@ use flr_fs::ByteSource;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Smaller files are not worth asking how much space is free: if they do not fit, a write says so.
@@ -155,6 +156,9 @@ impl Run<'_> {
         }
         if let Some(kept) = Self::kept(verdict) {
             task.remember_name();
+            if matches!(verdict, Verdict::Keep(KeepReason::Verified(_))) {
+                self.streams_beside(task, self.streams_of_kept(task), buffer);
+            }
             return Ok((kept, self.identity_kept(task)));
         }
         let source = self.view.open(task.node)?;
@@ -167,7 +171,7 @@ impl Run<'_> {
             rustix::fs::fdatasync(&file).map_err(|errno| task.failed(errno))?;
         }
         self.check_expected(task, copied.digest)?;
-        let verified = self.verify(task, &file, &copied, buffer)?;
+        let verified = self.verify(&task.item.destination, &file, &copied, buffer)?;
         let on = (&file, task.directory.kind());
         let streams = self.set_attributes(&task.item, on, task.node, &task.metadata);
         let identity = if self.options.hard_links || !task.dir.fresh {
@@ -246,9 +250,9 @@ impl Run<'_> {
     }
 
     /// Reads the copy again, if that is wanted. `true`: it is what was read from the source.
-    fn verify(
+    pub(super) fn verify(
         &self,
-        task: &Task,
+        destination: &Path,
         file: &File,
         copied: &Copied,
         buffer: &mut Buffer,
@@ -258,12 +262,12 @@ impl Run<'_> {
             return Ok(false);
         };
         let same = reads_back(file, copied.size, digest, how, self.cancel, buffer)
-            .map_err(|error| task.failed(error))?;
+            .map_err(|error| write_error(destination, error))?;
         check_cancel(self.cancel)?;
         if same {
             return Ok(true);
         }
-        let destination = task.item.destination.display();
+        let destination = destination.display();
         let what = format!("{destination}: what was written reads back as something else");
         Err(Error::Verify(what))
     }

@@ -86,7 +86,8 @@ impl Run<'_> {
                 Earlier::Unknown
             });
         }
-        let Some(file) = open_standing(&task.directory, &task.name, Identity::of(&stat)) else {
+        let same = |file: &File| Identity::of_file(file) == Some(Identity::of(&stat));
+        let Some(file) = open_standing(&task.directory, &task.name).filter(same) else {
             // Not readable, or gone by now: the usual rules say what is to be done.
             return Ok(Earlier::Unknown);
         };
@@ -154,12 +155,15 @@ impl Run<'_> {
     }
 }
 
-/// Opens what was looked at just now, and nothing else.
-fn open_standing(directory: &Directory, name: &EntryName, identity: Identity) -> Option<File> {
+/// Opens the regular file of this name, itself and not what a link leads to. `None`: there is none, or it may
+/// not be read.
+pub(super) fn open_standing(directory: &Directory, name: &EntryName) -> Option<File> {
+    // A FIFO must not be waited for.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(directory, name.as_os_str(), flags, Mode::empty()).ok()?;
     let stat = rustix::fs::fstat(&fd).ok()?;
-    (Identity::of(&stat) == identity).then(|| File::from(fd))
+    let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
+    is_file.then(|| File::from(fd))
 }
 
 /// Only what has exactly the form of our names, and is no directory.

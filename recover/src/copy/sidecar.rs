@@ -3,12 +3,15 @@
 use super::content::ContentCopy;
 use super::destination::EntryName;
 use super::options::Overwrite;
-use super::report::{Done, Item, Made, Warning};
-use super::run::{Run, Task};
+use super::report::{Done, Item, KeepReason, Made, Warning};
+use super::resume::open_standing;
+use super::run::{Outcome, Run, Task};
 use super::stretches::Buffer;
 use super::temp::{Publish, TempEntry};
+use super::verify::{hash_file, hash_source};
 use crate::error::Result;
-use flr_fs::StreamName;
+use crate::streams::{self, Value};
+use flr_fs::{Metadata, StreamName, XattrName};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -38,10 +41,8 @@ impl Run<'_> {
                 let shortened = Warning::NameShortened(name.as_bytes().to_vec());
                 self.tally.warning(&item, &shortened);
             }
-            match self.stream_beside(task, &stream, &name, &mut item, buffer) {
-                Ok(done) => self.tally.finished(&item, done),
-                Err(error) => self.tally.failed(&item, &error),
-            }
+            let outcome = self.stream_beside(task, &stream, &name, &mut item, buffer);
+            self.settle(&item, outcome);
         }
     }
 
@@ -51,6 +52,41 @@ impl Run<'_> {
             .warning(&task.item, &Warning::Xattr { name, source });
     }
 
+    /// Streams of a file that is kept, which no attribute of what stands there holds: those stand beside it,
+    /// or should.
+    pub(super) fn streams_of_kept(&self, task: &Task) -> Vec<Vec<u8>> {
+        let wanted = self.options.windows && self.options.xattrs;
+        let filesystem = self.view.filesystem(task.node);
+        if !wanted || !filesystem.is_ok_and(|filesystem| filesystem.has_streams()) {
+            return Vec::new();
+        }
+        let listed = self.view.xattr_names(task.node).unwrap_or_default();
+        let found = match streams::xattrs(self.view, task.node, &listed) {
+            Ok(found) => found,
+            Err(error) => {
+                let unreadable = Warning::XattrUnreadable { name: None, error };
+                self.tally.warning(&task.item, &unreadable);
+                return Vec::new();
+            }
+        };
+        let standing = open_standing(&task.directory, &task.name);
+        let is_held = |name: &XattrName| {
+            let Ok(Some(Value::Bytes(value))) =
+                streams::xattr(self.view, task.node, name.as_bytes())
+            else {
+                return false;
+            };
+            let mut room = vec![0; value.len().saturating_add(1)];
+            let read = (standing.as_ref())
+                .and_then(|file| rustix::fs::fgetxattr(file, name.as_bytes(), &mut room).ok());
+            read.and_then(|len| room.get(..len)) == Some(value.as_slice())
+        };
+        let loose = found
+            .into_iter()
+            .filter(|(_, name)| !name.as_ref().is_some_and(is_held));
+        loose.map(|(stream, _)| stream.name).collect()
+    }
+
     fn stream_beside(
         &self,
         task: &Task,
@@ -58,11 +94,27 @@ impl Run<'_> {
         name: &EntryName,
         item: &mut Item,
         buffer: &mut Buffer,
-    ) -> Result<Done> {
+    ) -> Result<Outcome> {
         let failed = |error: io::Error| super::run::write_error(&item.destination, error);
         let filesystem = self.view.filesystem(task.node)?;
         let source = filesystem.open(task.node.node, StreamName::Named(stream))?;
         item.size = source.size();
+        let mut replace = self.options.overwrite != Overwrite::Never;
+        if let Some(recorded) = &self.options.resume
+            && let Some(standing) = open_standing(&task.directory, name)
+        {
+            let expected = hash_source(source.as_ref(), self.cancel, buffer)?;
+            let found = hash_file(&standing, item.size, self.cancel, buffer).map_err(failed)?;
+            if found == Some(expected) {
+                return Ok(Outcome::Kept(KeepReason::Verified(expected)));
+            }
+            let metadata = Metadata {
+                size: item.size,
+                ..task.metadata.clone()
+            };
+            // What an earlier run has made may be made again.
+            replace |= recorded.digest_of(&item.destination, &metadata).is_some();
+        }
         if task
             .directory
             .bytes_free()
@@ -84,13 +136,19 @@ impl Run<'_> {
             unreadable: &|_, _| {},
         }
         .run(buffer)?;
+        if task.directory.kind().must_sync {
+            rustix::fs::fdatasync(&file).map_err(|errno| failed(errno.into()))?;
+        }
+        let verified = self.verify(&item.destination, &file, &copied, buffer)?;
         drop(file);
-        self.take_name(task, &mut entry, name).map_err(failed)?;
+        self.take_name(task, &mut entry, name, replace)
+            .map_err(failed)?;
         let made = Made {
             digest: copied.digest,
+            verified,
             ..Made::default()
         };
-        Ok(Done::File { copied, made })
+        Ok(Outcome::Done(Done::File { copied, made }))
     }
 
     /// Writes a map of what could not be read of a file, in the form of GNU ddrescue ("Mapfile structure"
@@ -102,19 +160,22 @@ impl Run<'_> {
             .and_then(|name| {
                 let (mut entry, file) = TempEntry::file(&task.directory, self.names)?;
                 file.write_all_at(map_of(lost, size).as_bytes(), 0)?;
-                self.take_name(task, &mut entry, &name)
+                let replace = self.options.overwrite != Overwrite::Never;
+                self.take_name(task, &mut entry, &name, replace)
             });
         if let Err(error) = written {
             self.tally.warning(&task.item, &Warning::NoDamageMap(error));
         }
     }
 
-    /// Gives an entry beside a file its name. One that is there is replaced only if files are.
+    /// Gives an entry beside a file its name. One that is there is replaced only if that is wanted, and never
+    /// one that this copy has put there.
     fn take_name(
         &self,
         task: &Task,
         entry: &mut TempEntry<'_>,
         name: &EntryName,
+        replace: bool,
     ) -> io::Result<()> {
         match entry.publish(name, Publish::New) {
             Err(error) if error.raw_os_error() == Some(Errno::EXIST.raw_os_error()) => {}
@@ -122,7 +183,7 @@ impl Run<'_> {
         }
         let standing = task.directory.stat(name)?.map(|stat| stat.st_ino);
         let ours = standing.is_some_and(|inode| task.dir.has_placed(inode));
-        if self.options.overwrite == Overwrite::Never || task.dir.fresh || ours {
+        if !replace || task.dir.fresh || ours {
             return Err(Errno::EXIST.into());
         }
         entry.publish(name, Publish::Replace)

@@ -4,7 +4,8 @@ use super::job::Job;
 use crate::args::OverwriteMode;
 use crate::args_restore::{KeepMode, OwnerMode, VerifyMode};
 use crate::exit::Exit;
-use crate::output::Failure;
+use crate::output::{Failure, without_number};
+use flr_fs::bytes::len_u64;
 use flr_recover::copy::Digest;
 use flr_recover::shown::for_terminal;
 use serde::Deserialize;
@@ -78,16 +79,40 @@ pub(crate) fn read(path: &Path) -> Result<Manifest, Failure> {
     };
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text))
-        .map_err(|error| refused(error.to_string()))?;
+        // One more than may be: what was cut could be read as fewer jobs.
+        .and_then(|file| {
+            file.take(BYTES_MAX.saturating_add(1))
+                .read_to_string(&mut text)
+        })
+        .map_err(|error| {
+            let why = without_number(error.to_string());
+            Failure::new(Exit::Usage, format!("{shown}: {why}"))
+                .hint("flr restore -f FILE takes the name of a manifest that can be read")
+        })?;
+    if len_u64(text.len()) > BYTES_MAX {
+        return Err(refused(format!("longer than {BYTES_MAX} bytes")));
+    }
     let is_json = path
         .extension()
         .is_some_and(|it| it.eq_ignore_ascii_case("json"));
     let document: Document = match is_json {
         true => serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?,
-        false => toml::from_str(&text).map_err(|error| refused(error.to_string()))?,
+        false => toml::from_str(&text).map_err(|error| refused(words(&text, &error)))?,
     };
     jobs(document).map_err(refused)
+}
+
+/// What is wrong with TOML, and where, in one line.
+fn words(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().replace('\n', ": ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let Some(before) = before else {
+        return what;
+    };
+    let line = before.matches('\n').count().saturating_add(1);
+    let begun = before.rsplit('\n').next().unwrap_or_default();
+    let column = begun.chars().count().saturating_add(1);
+    format!("line {line}, column {column}: {what}")
 }
 
 fn jobs(document: Document) -> Result<Manifest, String> {
@@ -165,6 +190,46 @@ fn job(table: Table, defaults: &Table, name: &str) -> Result<Job, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+
+    fn written(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line_with_its_place() {
+        let wrong = |text: &str| {
+            let error = read(written(text).path()).unwrap_err();
+            assert!(!error.message.contains('\n'), "{}", error.message);
+            error.message
+        };
+        let said = wrong("version = 1\n[[job]]\nfrom = 'x'\n  overwrit = 'never'\n");
+        let words = "line 4, column 3: unknown field `overwrit`, expected one of";
+        assert!(said.contains(words), "{said}");
+        let said = wrong("version = 1\n[[job]\n");
+        assert!(said.contains("line 2, column "), "{said}");
+        let missing = read(Path::new("/nosuch/m.toml")).unwrap_err();
+        let (said, hint) = (missing.message, missing.hint.unwrap());
+        assert!(
+            said.ends_with("m.toml: No such file or directory"),
+            "{said}"
+        );
+        assert!(!hint.contains("schema"), "{hint}");
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_and_not_cut() {
+        let mut text = "version = 1\n[[job]]\nfrom = 'a.img:/x'\nto = 'out'\n".to_owned();
+        assert_eq!(read(written(&text).path()).unwrap().jobs.len(), 1);
+        // Up to the bound it is a manifest of one job.
+        let len = usize::try_from(BYTES_MAX).unwrap();
+        text.push_str(&"\n".repeat(len - text.len()));
+        text.push_str("[[job]]\nfrom = 'a.img:/y'\nto = 'out'\n");
+        let error = read(written(&text).path()).unwrap_err();
+        assert!(error.message.contains("longer than"), "{}", error.message);
+    }
 
     fn parse(text: &str) -> Result<Manifest, String> {
         let document = toml::from_str(text).map_err(|error| error.to_string())?;

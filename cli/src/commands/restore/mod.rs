@@ -222,9 +222,12 @@ fn destination(job: &Job, alone: bool) -> Result<DestinationDir, Failure> {
     };
     opened.map_err(|error| {
         let failure = describe(&error, &for_terminal(job.to.as_os_str().as_bytes()));
-        match job.to.exists() && !job.to.is_dir() {
-            true => failure.hint("name a directory, or another place"),
-            false => failure,
+        match (job.to.exists(), job.to.is_dir()) {
+            (true, false) => failure.hint("name a directory, or another place"),
+            (false, _) if job.to.is_symlink() => failure.hint(
+                "it is a link that leads nowhere: make what it leads to, or name another place",
+            ),
+            _ => failure,
         }
     })
 }

@@ -6,7 +6,7 @@ use crate::commands::{Context, cost};
 use crate::exit::Exit;
 use crate::node::put_bytes;
 use crate::open::{Opener, describe};
-use crate::output::{Failure, Outcome};
+use crate::output::{Failure, Outcome, Stop};
 use flr_recover::Error;
 use flr_recover::copy::{
     CopyOptions, DestinationDir, Item, KeepReason, LinkTable, Plan, Planned, SkipReason,
@@ -20,27 +20,18 @@ use std::path::Path;
 /// Shows what the jobs would do.
 pub(super) fn run(ctx: &mut Context<'_>, run: &Run, jobs: &[Job]) -> Outcome {
     let mut sum = Plan::default();
+    let mut planned: usize = 0;
     for job in jobs {
-        let options = job.options()?;
-        let (opener, sources) = run.sources(ctx, job)?;
-        let links = LinkTable::default();
-        for source in sources {
-            let mut told = Vec::new();
-            let plan = plan_of(job, &source, &options, &links, &mut |item, planned| {
-                told.push((item.clone(), planned));
-            });
-            for (item, planned) in told {
-                tell(ctx, &source, &item, planned)?;
+        match of_job(ctx, run, job) {
+            Ok(plan) => {
+                sum.add(plan);
+                planned = planned.saturating_add(1);
             }
-            sum.add(plan);
-            if !ctx.out.json
-                && let Some(text) = cost::words(&opener, &source.address, plan.bytes)?
-            {
-                ctx.out.line(&text)?;
+            // As when it is done: of several jobs the others go on.
+            Err(Stop::Failure(failure) | Stop::Item(failure)) if jobs.len() > 1 => {
+                ctx.fail(&format!("job {}", job.name), &failure)?;
             }
-        }
-        if !ctx.out.json {
-            summary_of(ctx, job, &sum)?;
+            Err(stop) => return Err(stop),
         }
     }
     for (key, value) in [
@@ -57,11 +48,39 @@ pub(super) fn run(ctx: &mut Context<'_>, run: &Run, jobs: &[Job]) -> Outcome {
         ctx.totals.insert(key.into(), value.into());
     }
     ctx.tally.add(0, sum.failed);
-    Ok(if sum.failed > 0 {
+    let in_part = planned > 0 && planned < jobs.len();
+    Ok(if sum.failed > 0 || in_part {
         Exit::Partial
     } else {
         ctx.tally.exit()
     })
+}
+
+/// Shows what one job would do.
+fn of_job(ctx: &mut Context<'_>, run: &Run, job: &Job) -> Outcome<Plan> {
+    let mut sum = Plan::default();
+    let options = job.options()?;
+    let (opener, sources) = run.sources(ctx, job)?;
+    let links = LinkTable::default();
+    for source in sources {
+        let mut told = Vec::new();
+        let plan = plan_of(job, &source, &options, &links, &mut |item, planned| {
+            told.push((item.clone(), planned));
+        });
+        for (item, planned) in told {
+            tell(ctx, &source, &item, planned)?;
+        }
+        sum.add(plan);
+        if !ctx.out.json
+            && let Some(text) = cost::words(&opener, &source.address, plan.bytes)?
+        {
+            ctx.out.line(&text)?;
+        }
+    }
+    if !ctx.out.json {
+        summary_of(ctx, job, &sum)?;
+    }
+    Ok(sum)
 }
 
 fn plan_of(

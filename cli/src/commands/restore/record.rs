@@ -91,9 +91,10 @@ fn place(job: &Job) -> Result<PathBuf, String> {
     let state = state_dir().map_err(|error| error.to_string())?;
     let folder = state.join("restores");
     for closed in [&state, &folder] {
-        DestinationDir::create_all(closed, true).map_err(|error| error.to_string())?;
+        DestinationDir::create_all(closed, true)
+            .map_err(|error| without_number(error.to_string()))?;
     }
-    let to = std::fs::canonicalize(&job.to).map_err(|error| error.to_string())?;
+    let to = std::fs::canonicalize(&job.to).map_err(|error| without_number(error.to_string()))?;
     let mut hash = sha2::Sha256::new();
     let names = std::iter::once(to.as_os_str()).chain(job.from.iter().map(|it| it.as_os_str()));
     for name in names {

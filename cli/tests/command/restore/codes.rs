@@ -46,6 +46,18 @@ fn a_destination_that_cannot_be_made_is_1() {
         assert!(said.err.contains("Not a directory"), "{}", said.err);
     }
     assert_eq!(place.read("file"), "mine");
+    // Links, in place of the destination and in it.
+    std::os::unix::fs::symlink("nowhere", place.path("dangling")).unwrap();
+    std::fs::create_dir(place.path("there")).unwrap();
+    std::os::unix::fs::symlink("/tmp", place.path("there/etc")).unwrap();
+    for (to, words) in [
+        ("dangling", "hint: it is a link that leads nowhere"),
+        ("there", "hint: a link stands there and is not followed"),
+    ] {
+        let said = place.run(&["restore", "web01.img:/etc", "--to", to]);
+        assert_eq!(said.code, 1, "{to}: {}", said.err);
+        assert!(said.err.contains(words), "{to}: {}", said.err);
+    }
 }
 
 #[test]

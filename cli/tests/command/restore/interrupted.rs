@@ -88,6 +88,38 @@ fn killed_anywhere_it_can_be_gone_on_with() {
 }
 
 #[test]
+fn a_manifest_that_is_killed_leaves_no_result() {
+    if !require(&["strace"]) {
+        return;
+    }
+    let place = Place::new();
+    let text = "version = 1\n[[job]]\nfrom = 'web01.img:/etc'\nto = 'out'\n";
+    std::fs::write(place.path("jobs.toml"), text).unwrap();
+    let names = ["RESULT.jsonl", "SHA256SUMS"];
+    for (call, nth, earlier) in [("renameat2", 1, false), ("renameat2", 3, true)] {
+        for name in names.iter().filter(|_| earlier) {
+            std::fs::write(place.path(name), "of yesterday").unwrap();
+        }
+        let mut command = place.program("strace");
+        command.args(["-f", "-qq", "-o", "trace", "-e", &format!("trace={call}")]);
+        command.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+        command.args([env!("CARGO_BIN_EXE_flr"), "restore", "-f", "jobs.toml"]);
+        let said = Said::of(&command.output().unwrap());
+        assert_eq!(said.code, 137, "{call} {nth}: {}", said.err);
+        for name in names {
+            match earlier {
+                true => assert_eq!(place.read(name), "of yesterday", "{call} {nth}"),
+                false => assert!(!place.path(name).exists(), "{call} {nth}: {name}"),
+            }
+        }
+        std::fs::remove_dir_all(place.path("out")).unwrap();
+    }
+    let said = place.run(&["restore", "-f", "jobs.toml"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(names.iter().all(|name| place.read(name).contains("hosts")));
+}
+
+#[test]
 fn a_write_that_fails_ends_it_and_it_can_be_gone_on_with() {
     if !require(&["root", "strace", "rsync"]) {
         return;

@@ -221,6 +221,36 @@ fn a_plan_makes_nothing_and_names_what_is_in_the_way() {
 }
 
 #[test]
+fn a_plan_of_several_jobs_counts_each_by_itself_and_goes_on() {
+    let place = Place::new();
+    let job = |name: &str, from: &str| {
+        format!("[[job]]\nname = '{name}'\nfrom = '{from}'\nto = '{name}'\n")
+    };
+    let text = format!(
+        "version = 1\n{}{}{}",
+        job("one", "web01.img:/etc/hosts"),
+        job("gone", "nope.img:/etc"),
+        job("two", "web01.img:/etc/fstab"),
+    );
+    write(&place, "jobs.toml", &text);
+    let said = place.run(&["restore", "-f", "jobs.toml", "-n"]);
+    assert_eq!(said.code, 3, "{}", said.err);
+    let counts: Vec<_> = said
+        .out
+        .lines()
+        .filter_map(|line| line.strip_prefix("job ")?.split(" (").next())
+        .collect();
+    let expected = ["one: to one: 1 files", "two: to two: 1 files"];
+    assert_eq!(counts, expected, "{}", said.out);
+    assert!(said.err.contains("nope.img"), "{}", said.err);
+    let told = lines(&place, &["-f", "jobs.toml", "-n"], 3);
+    assert_eq!(told.last().unwrap()["files"], 2);
+    // All of one kind keep its code, as when it is done.
+    write(&place, "jobs.toml", &text.replace("web01.img", "nope.img"));
+    lines(&place, &["-f", "jobs.toml", "-n"], 10);
+}
+
+#[test]
 fn names_from_a_list_and_paths_in_place() {
     let place = Place::new();
     let names = b"/etc/hosts\0/opt/app/current\0";
