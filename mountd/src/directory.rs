@@ -21,6 +21,10 @@ const HELD_BYTES_MAX: usize = 64 << 20;
 const PARENT_BYTES_MAX: usize = 1 << 20;
 const PARENT_BYTES: usize = 64;
 
+/// Ends of directories that are remembered, and what one takes.
+const END_BYTES_MAX: usize = 64 << 10;
+const END_BYTES: usize = 64;
+
 /// Where an entry of a listing begins.
 const FIRST_ENTRY: u64 = 2;
 
@@ -29,6 +33,9 @@ const FIRST_ENTRY: u64 = 2;
 pub(crate) struct Directories {
     held: Mutex<Vec<(ViewNode, Arc<Listing>)>>,
     parents: Cache<ViewNode, ViewNode>,
+    /// Offsets behind the last entries. The kernel asks once more there, and a listing of a million
+    /// names must not be built again to tell it that nothing follows.
+    ends: Cache<ViewNode, u64>,
 }
 
 impl Directories {
@@ -36,6 +43,7 @@ impl Directories {
         Self {
             held: Mutex::default(),
             parents: Cache::new(PARENT_BYTES_MAX),
+            ends: Cache::new(END_BYTES_MAX),
         }
     }
 
@@ -58,8 +66,15 @@ impl Directories {
         Ok(listing)
     }
 
-    /// Says that `dir` has been read to its end.
-    pub(crate) fn done(&self, dir: ViewNode) {
+    /// Whether `offset` is known to lie behind the last entry of `dir`.
+    pub(crate) fn is_end(&self, dir: ViewNode, offset: u64) -> bool {
+        self.ends.get(&dir) == Some(offset)
+    }
+
+    /// Says that `dir` has been read to its end, and what offset that is.
+    pub(crate) fn done(&self, dir: ViewNode, listing: &Listing) {
+        let end = FIRST_ENTRY.saturating_add(len_u64(listing.len()));
+        self.ends.insert(dir, end, END_BYTES);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|(node, _)| *node != dir);
     }
