@@ -5,7 +5,7 @@ use crate::open::Opened;
 use crate::when;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use flr_fs::{FileKind, Metadata};
+use flr_fs::{FileKind, Metadata, StreamInfo, XattrName};
 use flr_recover::{Error, ViewNode};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
@@ -19,6 +19,58 @@ pub(crate) struct Extras {
     pub(crate) streams: bool,
     /// Hash of the content of regular files.
     pub(crate) hash: Option<crate::args::Algorithm>,
+}
+
+/// What a node has beside its metadata, as far as it was asked for and could be read.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Where a link leads.
+    pub(crate) target: Option<Vec<u8>>,
+    /// Extended attributes. `None`: not asked for, or their names cannot be read.
+    pub(crate) xattrs: Option<Vec<(XattrName, Vec<u8>)>>,
+    /// Named streams.
+    pub(crate) streams: Vec<StreamInfo>,
+}
+
+impl Beside {
+    /// Reads it, and tells what cannot be read.
+    pub(crate) fn read(
+        opened: &Opened,
+        node: ViewNode,
+        kind: FileKind,
+        extras: Extras,
+    ) -> (Self, Vec<Error>) {
+        let view = &opened.target.opened.view;
+        let (mut beside, mut errors) = (Self::default(), Vec::new());
+        if kind == FileKind::Symlink {
+            match view.read_link(node) {
+                Ok(target) => beside.target = Some(target),
+                Err(error) => errors.push(error),
+            }
+        }
+        if extras.xattrs {
+            match view.xattr_names(node) {
+                Ok(names) => {
+                    let mut xattrs = Vec::new();
+                    for name in names {
+                        match view.xattr(node, &name) {
+                            Ok(value) => xattrs.extend(value.map(|value| (name, value))),
+                            Err(error) => errors.push(error),
+                        }
+                    }
+                    beside.xattrs = Some(xattrs);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if extras.streams {
+            match view.streams(node) {
+                Ok(streams) => beside.streams = streams,
+                Err(error) => errors.push(error),
+            }
+        }
+        (beside, errors)
+    }
 }
 
 /// Text, and the bytes in base64 if they are not UTF-8.
@@ -40,9 +92,30 @@ pub(crate) fn json(
     metadata: &Metadata,
     extras: Extras,
 ) -> (Map<String, Value>, Vec<Error>) {
+    let (beside, mut errors) = Beside::read(opened, node, metadata.kind, extras);
+    let mut map = json_of(opened, path, metadata, &beside);
+    if let (Some(algorithm), FileKind::File) = (extras.hash, metadata.kind) {
+        match (opened.target.opened.view)
+            .open(node)
+            .and_then(|source| hash::of(source.as_ref(), algorithm, &mut |_| {}))
+        {
+            Ok(digest) => {
+                map.insert(hash::key(algorithm).into(), digest.into());
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    (map, errors)
+}
+
+/// The same of what has been read.
+pub(crate) fn json_of(
+    opened: &Opened,
+    path: &[u8],
+    metadata: &Metadata,
+    beside: &Beside,
+) -> Map<String, Value> {
     let mut map = Map::new();
-    let mut errors = Vec::new();
-    let view = &opened.target.opened.view;
     match opened.address_of(path).to_os_string() {
         Ok(address) => {
             put_bytes(
@@ -84,62 +157,27 @@ pub(crate) fn json(
     if !flags.is_empty() {
         map.insert("flags".into(), flags.into());
     }
-    if metadata.kind == FileKind::Symlink {
-        match view.read_link(node) {
-            Ok(target) => put_bytes(&mut map, "target", &target),
-            Err(error) => errors.push(error),
-        }
+    if let Some(target) = &beside.target {
+        put_bytes(&mut map, "target", target);
     }
-    if extras.xattrs {
-        match xattrs(opened, node) {
-            Ok(xattrs) => {
-                map.insert("xattrs".into(), xattrs.into());
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    if extras.streams {
-        match view.streams(node) {
-            Ok(streams) if streams.is_empty() => {}
-            Ok(streams) => {
-                let one = |stream: &flr_fs::StreamInfo| {
-                    let mut map = Map::new();
-                    put_bytes(&mut map, "name", &stream.name);
-                    map.insert("size".into(), stream.size.into());
-                    Value::Object(map)
-                };
-                map.insert(
-                    "streams".into(),
-                    streams.iter().map(one).collect::<Vec<_>>().into(),
-                );
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    if let (Some(algorithm), FileKind::File) = (extras.hash, metadata.kind) {
-        match view
-            .open(node)
-            .and_then(|source| hash::of(source.as_ref(), algorithm, &mut |_| {}))
-        {
-            Ok(digest) => {
-                map.insert(hash::key(algorithm).into(), digest.into());
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    (map, errors)
-}
-
-fn xattrs(opened: &Opened, node: ViewNode) -> Result<Map<String, Value>, Error> {
-    let view = &opened.target.opened.view;
-    let mut map = Map::new();
-    for name in view.xattr_names(node)? {
-        if let Some(value) = view.xattr(node, &name)? {
+    if let Some(xattrs) = &beside.xattrs {
+        let values = xattrs.iter().map(|(name, value)| {
             let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
-            map.insert(name, BASE64.encode(value).into());
-        }
+            (name, BASE64.encode(value).into())
+        });
+        map.insert("xattrs".into(), values.collect::<Map<_, _>>().into());
     }
-    Ok(map)
+    if !beside.streams.is_empty() {
+        let one = |stream: &StreamInfo| {
+            let mut map = Map::new();
+            put_bytes(&mut map, "name", &stream.name);
+            map.insert("size".into(), stream.size.into());
+            Value::Object(map)
+        };
+        let streams: Vec<_> = beside.streams.iter().map(one).collect();
+        map.insert("streams".into(), streams.into());
+    }
+    map
 }
 
 /// The last component of a path; `/` for the root.

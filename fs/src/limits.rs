@@ -19,6 +19,9 @@ pub struct Limits {
     pub xattr_value_bytes_max: u64,
     /// Bytes of parsed structures that one filesystem may keep in memory.
     pub cache_bytes: usize,
+    /// Bytes of the bits that a check keeps at a time, one for each cluster: 64 MiB are 2 TiB of clusters
+    /// of 4 KiB. A larger volume takes more passes.
+    pub check_bytes: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +35,7 @@ impl Default for Limits {
             run_count_max: 4 << 20,
             xattr_value_bytes_max: 1 << 20,
             cache_bytes: 16 << 20,
+            check_bytes: 64 << 20,
         }
     }
 }

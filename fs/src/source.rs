@@ -7,6 +7,10 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
+mod mapped;
+
+pub use self::mapped::MappedStream;
+
 /// Immutable random-access bytes: a snapshot, an image, a partition, a decrypted volume, or **one
 /// stream of a file**.
 ///

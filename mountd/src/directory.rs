@@ -20,6 +20,9 @@ const HELD_BYTES_MAX: usize = 64 << 20;
 /// Parents of directories that are remembered.
 const PARENT_COUNT_MAX: usize = 1 << 14;
 
+/// Ends of directories that are remembered.
+const END_COUNT_MAX: usize = 1 << 10;
+
 /// Where an entry of a listing begins.
 const FIRST_ENTRY: u64 = 2;
 
@@ -28,6 +31,9 @@ const FIRST_ENTRY: u64 = 2;
 pub(crate) struct Directories {
     held: Mutex<Vec<(ViewNode, Arc<Listing>)>>,
     parents: Cache<ViewNode, ViewNode>,
+    /// Offsets behind the last entries. The kernel asks once more there, and a listing of a million
+    /// names must not be built again to tell it that nothing follows.
+    ends: Cache<ViewNode, u64>,
 }
 
 impl Directories {
@@ -35,6 +41,7 @@ impl Directories {
         Self {
             held: Mutex::default(),
             parents: Cache::counted(PARENT_COUNT_MAX),
+            ends: Cache::counted(END_COUNT_MAX),
         }
     }
 
@@ -57,8 +64,15 @@ impl Directories {
         Ok(listing)
     }
 
-    /// Says that `dir` has been read to its end.
-    pub(crate) fn done(&self, dir: ViewNode) {
+    /// Whether `offset` is known to lie behind the last entry of `dir`.
+    pub(crate) fn is_end(&self, dir: ViewNode, offset: u64) -> bool {
+        self.ends.get(&dir) == Some(offset)
+    }
+
+    /// Says that `dir` has been read to its end, and what offset that is.
+    pub(crate) fn done(&self, dir: ViewNode, listing: &Listing) {
+        let end = FIRST_ENTRY.saturating_add(len_u64(listing.len()));
+        self.ends.insert(dir, end, 1);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|(node, _)| *node != dir);
     }

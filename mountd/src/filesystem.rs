@@ -223,15 +223,21 @@ impl fuser::Filesystem for MountedView {
 
     fn statfs(&self, _req: &Request, ino: INodeNo, reply: ReplyStatfs) {
         let info = self.guarded("statfs", ino, |node| {
-            Ok(self.view.filesystem(node)?.info().clone())
+            let filesystem = self.view.filesystem(node)?;
+            // Numbers for people: that one of them cannot be read must not take the others away.
+            let free = filesystem.blocks_free().unwrap_or_else(|error| {
+                self.report("statfs", node, &error.into());
+                0
+            });
+            Ok((filesystem.info().clone(), free))
         });
         match info {
-            Ok(info) => {
+            Ok((info, free)) => {
                 let blocks = info
                     .size
                     .checked_div(info.block_size.into())
                     .unwrap_or_default();
-                let free = info.blocks_free.min(blocks);
+                let free = free.min(blocks);
                 let nodes_free = info.nodes_free.min(info.nodes);
                 let unit = info.block_size;
                 reply.statfs(blocks, free, free, info.nodes, nodes_free, unit, 255, unit);

@@ -107,6 +107,11 @@ impl MountedView {
         }
     }
 
+    /// Logs what failed beside the answer.
+    pub(crate) fn report(&self, doing: &'static str, node: ViewNode, error: &Error) {
+        self.reports.error(doing, Some(node), error);
+    }
+
     fn number(&self, node: ViewNode) -> Result<u64, Failure> {
         self.inodes.number(node).ok_or(Errno::EIO.into())
     }
@@ -172,6 +177,9 @@ impl MountedView {
         offset: u64,
         mut tell: impl FnMut(&Self, u64, Item<'_>) -> bool,
     ) -> Result<(), Failure> {
+        if self.directories.is_end(dir, offset) {
+            return Ok(());
+        }
         let listing = self.directories.listing(&self.view, dir)?;
         self.reports.damaged_directory(dir, listing.damaged());
         for (behind, item) in items(&listing, offset) {
@@ -179,7 +187,149 @@ impl MountedView {
                 return Ok(());
             }
         }
-        self.directories.done(dir);
+        self.directories.done(dir, &listing);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+    use flr_fs::{
+        ByteSource, CaseRule, DirCursor, DirEntry, DirItem, Filesystem, Found, FsInfo, FsState,
+        Metadata, NodeId, RawName, Request, StreamName, Want, XattrName,
+    };
+    use std::ops::ControlFlow;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const NAME_COUNT: u64 = 40_000;
+
+    /// One directory, whose names are so long that nobody keeps its listing.
+    #[derive(Debug)]
+    struct Wide {
+        info: FsInfo,
+        lists: AtomicUsize,
+    }
+
+    impl Filesystem for Wide {
+        fn info(&self) -> &FsInfo {
+            &self.info
+        }
+
+        fn root(&self) -> NodeId {
+            NodeId(2)
+        }
+
+        fn metadata(&self, _: NodeId) -> flr_fs::Result<Metadata> {
+            Err(Request::NoSuchNode.into())
+        }
+
+        fn lookup(&self, _: NodeId, _: RawName<'_>) -> flr_fs::Result<Option<Found>> {
+            Ok(None)
+        }
+
+        fn read_dir(
+            &self,
+            _: NodeId,
+            _: DirCursor,
+            _: Want,
+            visit: &mut dyn FnMut(DirItem<'_>) -> ControlFlow<()>,
+        ) -> flr_fs::Result<()> {
+            self.lists.fetch_add(1, Ordering::Relaxed);
+            for number in 0..NAME_COUNT {
+                let name = format!("{number:0>900}");
+                let _ = visit(DirItem::Entry(DirEntry {
+                    name: RawName::new(name.as_bytes()),
+                    node: NodeId(number + 10),
+                    kind: Some(FileKind::File),
+                    next: DirCursor(number + 1),
+                    metadata: None,
+                    hidden: false,
+                }));
+            }
+            Ok(())
+        }
+
+        fn read_link(&self, _: NodeId) -> flr_fs::Result<Vec<u8>> {
+            Err(Request::NotALink.into())
+        }
+
+        fn xattr_names(&self, _: NodeId) -> flr_fs::Result<Vec<XattrName>> {
+            Ok(Vec::new())
+        }
+
+        fn xattr(&self, _: NodeId, _: &XattrName) -> flr_fs::Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+
+        fn open(&self, _: NodeId, _: StreamName<'_>) -> flr_fs::Result<Arc<dyn ByteSource>> {
+            Err(Request::NoContent.into())
+        }
+    }
+
+    fn wide() -> Arc<Wide> {
+        let info = FsInfo {
+            kind: "wide",
+            label: Vec::new(),
+            uuid: None,
+            size: 0,
+            block_size: 4096,
+            blocks_free: 0,
+            nodes: 0,
+            nodes_free: 0,
+            case_rule: CaseRule::Sensitive,
+            state: FsState::Clean,
+            notes: Vec::new(),
+            features: Vec::new(),
+            last_mounted: Vec::new(),
+        };
+        Arc::new(Wide {
+            info,
+            lists: AtomicUsize::new(0),
+        })
+    }
+
+    #[test]
+    fn a_large_directory_is_listed_once_for_one_reader() {
+        let filesystem = wide();
+        let dir = tempfile::tempdir().unwrap();
+        let options = MountOptions {
+            mount_point: dir.path().into(),
+            address: String::new(),
+            images: Vec::new(),
+            sessions: Vec::new(),
+            state_dirs: Vec::new(),
+            allow_other: false,
+            uid: None,
+            gid: None,
+            owners: None,
+            registry: Registry::below(dir.path()),
+            tuning: Tuning::measured(),
+        };
+        let view = View::new(Arc::clone(&filesystem) as Arc<dyn Filesystem>);
+        let root = view.root();
+        let view = MountedView::new(Arc::new(view), &options).unwrap();
+        let (mut offset, mut count) = (0, 0);
+        // As the kernel does: piece by piece, until a piece is empty.
+        loop {
+            let mut room = 1000;
+            let before = offset;
+            view.list(root, before, |_, behind, _| {
+                if room == 0 {
+                    return true;
+                }
+                room -= 1;
+                count += 1;
+                offset = behind;
+                false
+            })
+            .unwrap();
+            if offset == before {
+                break;
+            }
+        }
+        assert_eq!(count, NAME_COUNT + 2);
+        assert_eq!(filesystem.lists.load(Ordering::Relaxed), 1);
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Symbolic links followed in one path, as in Linux.
 pub const LINK_COUNT_MAX: u32 = 40;
 
-/// Bytes of listings kept in memory, in one shard: a single directory may take them all. About 700 000
+/// Bytes of listings kept in memory, in one shard: a single directory may take them all. About 1 400 000
 /// short names; a larger directory is listed anew each time.
 const LISTING_CACHE_BYTES: usize = 32 << 20;
 
@@ -91,7 +91,7 @@ impl View {
             filesystems: self.filesystems.clone(),
             root: Some(dir),
             joins: self.joins.clone(),
-            listings: Cache::new(LISTING_CACHE_BYTES),
+            listings: Cache::with_shards(LISTING_CACHE_BYTES, 1),
             shows_hidden: self.shows_hidden,
         }
     }
@@ -104,7 +104,7 @@ impl View {
             filesystems: self.filesystems.clone(),
             root: self.root,
             joins: self.joins.clone(),
-            listings: Cache::new(LISTING_CACHE_BYTES),
+            listings: Cache::with_shards(LISTING_CACHE_BYTES, 1),
             shows_hidden: true,
         }
     }

@@ -198,6 +198,7 @@ fn enter(
 /// behind the other. In a large hashed directory that is several times as fast as the stored order.
 fn by_node(listing: &Listing) -> Vec<usize> {
     let mut order: Vec<usize> = (0..listing.len()).collect();
+    // With the index as well, so that nothing more has to be kept to sort names of one node.
     order.sort_unstable_by_key(|index| (listing.get(*index).map(|entry| entry.node), *index));
     order
 }

@@ -162,4 +162,76 @@ impl NtfsPatch {
             .filter(|at| self.patch.bytes[*at..].starts_with(b"INDX"))
             .collect()
     }
+
+    /// A record or an index block of so many bytes, with its update sequence applied.
+    #[must_use]
+    pub fn structure(&self, at: usize, len: usize) -> Vec<u8> {
+        let mut bytes = self.patch.bytes[at..at + len].to_vec();
+        let array = usize::from(self.patch.u16(at + 4)) + 2;
+        for (index, stride) in bytes.chunks_exact_mut(512).enumerate() {
+            let kept = at + array + index * 2;
+            stride[510..].copy_from_slice(&self.patch.bytes[kept..kept + 2]);
+        }
+        bytes
+    }
+
+    /// Puts a structure back, with its update sequence.
+    pub fn put_structure(&mut self, at: usize, mut bytes: Vec<u8>) {
+        let array = usize::from(u16::from_le_bytes([bytes[4], bytes[5]]));
+        let number = [bytes[array], bytes[array + 1]];
+        for start in (0..bytes.len()).step_by(512) {
+            let kept = array + 2 + start / 512 * 2;
+            let end = [bytes[start + 510], bytes[start + 511]];
+            bytes[kept..kept + 2].copy_from_slice(&end);
+            bytes[start + 510..start + 512].copy_from_slice(&number);
+        }
+        self.patch.put(at, &bytes);
+    }
+
+    /// Byte of the bitmap in record `number`, of this attribute, that has the bit.
+    #[must_use]
+    pub fn bit(&self, number: usize, type_code: u32, bit: usize) -> usize {
+        let attribute = self.attribute(number, type_code);
+        if self.patch.bytes[attribute + 8] == 0 {
+            return self.value(attribute) + bit / 8;
+        }
+        let mut start = 0;
+        for (lcn, count) in self.runs(attribute) {
+            let len = count * self.cluster();
+            if bit / 8 < start + len {
+                return lcn.expect("a sound bitmap") * self.cluster() + bit / 8 - start;
+            }
+            start += len;
+        }
+        panic!("no bit {bit}");
+    }
+
+    /// Takes an entry out of the leaves of a directory's index: the file is there, and nothing leads to
+    /// it.
+    ///
+    /// # Panics
+    /// If no index block without children has the name.
+    pub fn unlist(&mut self, directory: usize, name: &str) {
+        let wanted: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for at in self.index_blocks(directory) {
+            let mut block = self.structure(at, INDEX_BLOCK_LEN);
+            let word = |block: &[u8], at: usize| {
+                usize::from(u16::from_le_bytes([block[at], block[at + 1]]))
+            };
+            let end = 0x18 + word(&block, 0x1c);
+            let mut entry = 0x18 + word(&block, 0x18);
+            while entry < end && block[entry + 0xc] & 3 == 0 {
+                let (len, name_at) = (word(&block, entry + 8), entry + 0x52);
+                let name_len = usize::from(block[entry + 0x50]) * 2;
+                if block[name_at..name_at + name_len] == wanted {
+                    block.copy_within(entry + len..end, entry);
+                    let used = u16::try_from(end - len - 0x18).expect("a length");
+                    block[0x1c..0x1e].copy_from_slice(&used.to_le_bytes());
+                    return self.put_structure(at, block);
+                }
+                entry += len;
+            }
+        }
+        panic!("no leaf of record {directory} has {name}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::args::Addresses;
-use crate::node::{self, Extras, mode_text};
+use crate::node::{self, Beside, Extras, mode_text};
 use crate::open::Opened;
 use crate::output::Outcome;
 use crate::when;
@@ -32,13 +32,8 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
         streams: true,
         hash: None,
     };
-    let (mut map, mut errors) = node::json(
-        opened,
-        &resolved.path,
-        resolved.node,
-        &resolved.metadata,
-        extras,
-    );
+    let kind = resolved.metadata.kind;
+    let (beside, mut errors) = Beside::read(opened, resolved.node, kind, extras);
     let (extents, more) = match extents(opened) {
         Ok(found) => found,
         Err(error) => {
@@ -55,7 +50,8 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
     };
     ctx.tally.done();
     if ctx.out.json {
-        if resolved.metadata.kind == FileKind::File {
+        let mut map = node::json_of(opened, &resolved.path, &resolved.metadata, &beside);
+        if kind == FileKind::File {
             map.insert("extents".into(), extents.iter().map(extent_json).collect());
             map.insert("extents_complete".into(), (!more).into());
         }
@@ -71,7 +67,7 @@ fn show(ctx: &mut Context<'_>, opened: &Opened) -> Outcome<()> {
         }
         ctx.out.message("node", &map)?;
     } else {
-        print(ctx, opened, &particulars, &extents, more)?;
+        print(ctx, opened, &beside, &particulars, &extents, more)?;
     }
     for error in errors {
         let address = opened.text_of(&resolved.path);
@@ -121,16 +117,16 @@ fn extent_json(extent: &Extent) -> Value {
 fn print(
     ctx: &mut Context<'_>,
     opened: &Opened,
+    beside: &Beside,
     particulars: &[Particular],
     extents: &[Extent],
     more: bool,
 ) -> Outcome<()> {
     let resolved = &opened.target.resolved;
-    let view = &opened.target.opened.view;
     let metadata = &resolved.metadata;
     let mut lines = vec![format!("   File: {}", opened.text_of(&resolved.path))];
-    if let (FileKind::Symlink, Ok(target)) = (metadata.kind, view.read_link(resolved.node)) {
-        lines.push(format!(" Target: {}", for_terminal(&target)));
+    if let Some(target) = &beside.target {
+        lines.push(format!(" Target: {}", for_terminal(target)));
     }
     lines.push(format!(
         "   Size: {}  Blocks: {}  Type: {}",
@@ -166,18 +162,14 @@ fn print(
         lines.push(format!("  Flags: {}", flags.join(" ")));
     }
     for one in particulars {
-        lines.push(format!("{:>7}: {}", one.name, for_terminal(&one.text)));
+        let (label, text) = (label(one.name), for_terminal(&one.text));
+        lines.push(format!("{label:>7}: {text}"));
     }
-    for name in view.xattr_names(resolved.node).unwrap_or_default() {
-        if let Ok(Some(value)) = view.xattr(resolved.node, &name) {
-            let text = for_terminal(&value);
-            lines.push(format!(
-                "  Xattr: {} = {text}",
-                for_terminal(name.as_bytes())
-            ));
-        }
+    for (name, value) in beside.xattrs.iter().flatten() {
+        let (name, text) = (for_terminal(name.as_bytes()), for_terminal(value));
+        lines.push(format!("  Xattr: {name} = {text}"));
     }
-    for stream in view.streams(resolved.node).unwrap_or_default() {
+    for stream in &beside.streams {
         let name = for_terminal(&stream.name);
         lines.push(format!(" Stream: {name} ({} bytes)", stream.size));
     }
@@ -186,6 +178,23 @@ fn print(
         ctx.out.line(&line)?;
     }
     Ok(())
+}
+
+/// A particular's name as the other labels are written: `owner_sid` is `Owner SID`.
+fn label(name: &str) -> String {
+    const ACRONYMS: &[&str] = &["sid", "id", "dos"];
+    let words = name.split('_').enumerate().map(|(index, word)| {
+        let mut word = word.to_owned();
+        if ACRONYMS.contains(&word.as_str()) {
+            word.make_ascii_uppercase();
+        } else if index == 0
+            && let Some(first) = word.get_mut(..1)
+        {
+            first.make_ascii_uppercase();
+        }
+        word
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn extent_lines(extents: &[Extent], more: bool) -> Vec<String> {

@@ -24,6 +24,16 @@ pub trait Filesystem: fmt::Debug + Send + Sync {
     /// What the filesystem says about itself. Free; read when it was opened.
     fn info(&self) -> &FsInfo;
 
+    /// Free space in blocks, as last recorded by the source machine. Formats that keep it nowhere but in
+    /// a map of all blocks count it when they are first asked, which reads; 0 if that map is so long that
+    /// it is not read for this.
+    ///
+    /// # Errors
+    /// Those of reading such a map.
+    fn blocks_free(&self) -> Result<u64> {
+        Ok(self.info().blocks_free)
+    }
+
     /// The root directory.
     fn root(&self) -> NodeId;
 

@@ -5,6 +5,7 @@ use super::read::{self, Budget};
 use super::template::{self, Template, choose};
 use crate::image::image_bytes;
 use crate::ntfs_patch::{NtfsPatch, types};
+use flr_fs::filesystem::check::CheckContext;
 use flr_fs::filesystem::ntfs::Ntfs;
 use flr_fs::format::FilesystemDriver;
 use flr_fs::{ByteSource, FileKind, Filesystem, Memory, NodeId, OpenContext};
@@ -23,13 +24,19 @@ fn open(source: Arc<dyn ByteSource>) -> Option<Arc<dyn Filesystem>> {
     Ntfs.open(&[source], &OpenContext::default()).ok()
 }
 
-/// A packed volume: boot sector to walk, everything read.
+/// A packed volume: boot sector to walk, everything read and checked.
 pub fn image(input: &[u8]) {
     let image: Arc<dyn ByteSource> = Arc::new(unpack(input));
     if let Some(filesystem) = open(Arc::clone(&image)) {
         let (steps, pieces) = (100, 100);
         let nodes = read::all(&filesystem, image.as_ref(), Budget { steps, pieces });
         read::reached_if(nodes > 0);
+        let ctx = CheckContext {
+            reached: &|_| false,
+            cancelled: &|| false,
+        };
+        // OK to ignore: what it finds does not matter here, only that it ends.
+        let _ = filesystem.check(&ctx, &mut |_| {});
     }
 }
 

@@ -119,12 +119,21 @@ impl Disk {
     /// # Errors
     /// [`codes::SUPERBLOCK_SIZE`] behind the end of an image that was cut short; those of the source.
     pub(super) fn read(&self, at: u64, buf: &mut [u8]) -> Result<()> {
+        self.check(at, buf.len())?;
+        self.source.read_at(at, buf)
+    }
+
+    /// Checks that the image has these bytes.
+    ///
+    /// # Errors
+    /// [`codes::SUPERBLOCK_SIZE`].
+    pub(super) fn check(&self, at: u64, len: usize) -> Result<()> {
         let size = self.source.size();
-        if at.saturating_add(len_u64(buf.len())) > size {
+        if at.saturating_add(len_u64(len)) > size {
             let detail = format!("bytes that are missing: the image ends at {size:#x}");
             return Err(Error::corrupt(codes::SUPERBLOCK_SIZE, at, detail));
         }
-        self.source.read_at(at, buf)
+        Ok(())
     }
 
     fn unit(&self, index: u64, base: u64) -> Result<Arc<[u8]>> {

@@ -26,10 +26,14 @@ codes! {
     BOOT = "ntfs.boot";
     /// The boot sector is damaged and its copy is used.
     BOOT_COPY = "ntfs.boot.copy";
+    /// The copy of the boot sector is damaged, or describes another volume.
+    BOOT_SPARE = "ntfs.boot.spare";
     /// Bytes behind the end of an image that was cut short.
     VOLUME_SIZE = "ntfs.volume.size";
     /// A record of the `$MFT` is damaged and its copy in the `$MFTMirr` is used.
     MIRROR = "ntfs.mirror";
+    /// The copy of a record in the `$MFTMirr` is damaged, or differs from a sound record.
+    MIRROR_SPARE = "ntfs.mirror.spare";
     /// A list of attributes that makes no sense.
     ATTRIBUTE_LIST = "ntfs.attribute_list";
     /// A part of a file that the list of attributes names and that is not there.
@@ -108,4 +112,26 @@ codes! {
     WOF_CHUNK = "ntfs.wof.chunk";
     /// Content that the Windows Overlay Filter keeps in a WIM archive, or in a way that is not known.
     WOF_PROVIDER = "ntfs.wof.provider";
+    /// `$Bitmap`, or the bitmap of the `$MFT`, is missing, too short, or cannot be read.
+    BITMAP = "ntfs.bitmap";
+    /// Clusters in use that `$Bitmap` marks as free.
+    BITMAP_FREE = "ntfs.bitmap.free";
+    /// Clusters that `$Bitmap` marks as used and that no file has. A remark, not damage.
+    BITMAP_LOST = "ntfs.bitmap.lost";
+    /// More clusters than are compared with `$Bitmap`. A remark, not damage.
+    BITMAP_LIMIT = "ntfs.bitmap.limit";
+    /// A cluster that two files own, or one file twice.
+    CLUSTER_SHARED = "ntfs.cluster.shared";
+    /// Records in use that the bitmap of the `$MFT` marks as free.
+    MFT_BITMAP_FREE = "ntfs.mft.bitmap.free";
+    /// Records that the bitmap of the `$MFT` marks as used and that are not. A remark, not damage.
+    MFT_BITMAP_LOST = "ntfs.mft.bitmap.lost";
+    /// A record with overflow of a file that does not know of it.
+    RECORD_BASE = "ntfs.record.base";
+    /// Files to which no directory leads.
+    RECORD_UNREACHABLE = "ntfs.record.unreachable";
+    /// A name of a file that the index of its directory does not have.
+    NAME_UNLISTED = "ntfs.name.unlisted";
+    /// A file with more or fewer names than it counts.
+    LINK_COUNT = "ntfs.link_count";
 }

@@ -7,14 +7,10 @@ use super::codes;
 use super::disk::Disk;
 use super::run_list::{Run, RunList};
 use super::stream::{Stream, Value};
-use crate::bytes::{clamp_usize, len_u64};
 use crate::error::{Error, Result};
-use crate::source::{
-    ByteSource, Location, Memory, ReadRequest, Segment, SegmentKind, check_nonempty, check_range,
-};
+use crate::source::{ByteSource, Location, MappedStream, Memory, Segment, SegmentKind};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// The content of a stream as its bytes are stored. The caller has seen to it that they are neither
@@ -31,12 +27,6 @@ pub fn open(disk: &Arc<Disk>, stream: &Arc<Stream>) -> Arc<dyn ByteSource> {
 pub struct Content {
     disk: Arc<Disk>,
     stream: Arc<Stream>,
-}
-
-/// Part of a stream, in bytes: what it is and where it lies.
-struct Stretch {
-    len: u64,
-    kind: SegmentKind,
 }
 
 impl Content {
@@ -59,34 +49,6 @@ impl Content {
         match &self.stream.value {
             Value::Mapped(runs) => runs.runs(),
             Value::Resident(_) => &[],
-        }
-    }
-
-    fn first_run(&self, offset: u64) -> usize {
-        let cluster_size = u64::from(self.disk.boot.cluster_size);
-        let vcn = offset.checked_div(cluster_size).unwrap_or(0);
-        match &self.stream.value {
-            Value::Mapped(runs) => RunList::index_at(runs, vcn),
-            Value::Resident(_) => 0,
-        }
-    }
-
-    /// What lies at `offset`, for at most `max` bytes. `index` is the run to start looking at, and is
-    /// moved on, so that reading on does not search again.
-    fn stretch(&self, offset: u64, max: u64, index: &mut usize) -> Stretch {
-        let written = self.stream.initialized_size.saturating_sub(offset);
-        let (len, kind) = self.mapped(offset, max, index);
-        match kind {
-            SegmentKind::Hole => Stretch { len, kind },
-            // Zeros, even where the map is not known.
-            _ if written == 0 => Stretch {
-                len,
-                kind: SegmentKind::Unwritten,
-            },
-            _ => Stretch {
-                len: len.min(written),
-                kind,
-            },
         }
     }
 
@@ -122,6 +84,54 @@ impl Content {
         let missing = self.stream.missing.as_ref();
         missing.map_or(codes::STREAM, |fault| fault.code)
     }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content")
+            .field("size", &self.stream.data_size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MappedStream for Content {
+    fn stream_size(&self) -> u64 {
+        self.stream.data_size
+    }
+
+    fn device(&self) -> &Arc<dyn ByteSource> {
+        &self.disk.source
+    }
+
+    fn check_below(&self, at: u64, len: usize) -> Result<()> {
+        self.disk.check(at, len)
+    }
+
+    fn first_run(&self, offset: u64) -> usize {
+        let cluster_size = u64::from(self.disk.boot.cluster_size);
+        let vcn = offset.checked_div(cluster_size).unwrap_or(0);
+        match &self.stream.value {
+            Value::Mapped(runs) => RunList::index_at(runs, vcn),
+            Value::Resident(_) => 0,
+        }
+    }
+
+    fn stretch(&self, offset: u64, max: u64, run: &mut usize) -> Segment {
+        let written = self.stream.initialized_size.saturating_sub(offset);
+        let (len, kind) = self.mapped(offset, max, run);
+        match kind {
+            SegmentKind::Hole => Segment { len, kind },
+            // Zeros, even where the map is not known.
+            _ if written == 0 => Segment {
+                len,
+                kind: SegmentKind::Unwritten,
+            },
+            _ => Segment {
+                len: len.min(written),
+                kind,
+            },
+        }
+    }
 
     fn missing(&self, offset: u64) -> Error {
         match &self.stream.missing {
@@ -133,101 +143,7 @@ impl Content {
         }
     }
 
-    /// Calls `take` with each stored stretch of `buf`, which starts at `offset`, and the bytes it
-    /// fills. The others are filled with zeros.
-    fn each_stored<'b>(
-        &self,
-        offset: u64,
-        buf: &'b mut [u8],
-        take: &mut dyn FnMut(u64, &'b mut [u8]) -> Result<()>,
-    ) -> Result<()> {
-        check_range(offset, buf.len(), self.stream.data_size)?;
-        let mut index = self.first_run(offset);
-        let (mut offset, mut left) = (offset, buf);
-        while !left.is_empty() {
-            let stretch = self.stretch(offset, len_u64(left.len()), &mut index);
-            let (part, rest) = left.split_at_mut(clamp_usize(stretch.len, left.len()));
-            match stretch.kind {
-                SegmentKind::Stored(location) => take(location.offset, part)?,
-                SegmentKind::Hole | SegmentKind::Unwritten => part.fill(0),
-                SegmentKind::Missing(_) | SegmentKind::Opaque => return Err(self.missing(offset)),
-            }
-            offset = offset.saturating_add(stretch.len);
-            left = rest;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Content")
-            .field("size", &self.stream.data_size)
-            .finish_non_exhaustive()
-    }
-}
-
-impl ByteSource for Content {
-    fn size(&self) -> u64 {
-        self.stream.data_size
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        self.each_stored(offset, buf, &mut |at, part| self.disk.read(at, part))
-    }
-
-    fn read_many(&self, reads: &mut [ReadRequest<'_>]) {
-        let mut below = Vec::with_capacity(reads.len());
-        let mut owners = Vec::with_capacity(reads.len());
-        let mut results: Vec<Result<()>> = Vec::with_capacity(reads.len());
-        for (owner, read) in reads.iter_mut().enumerate() {
-            results.push(self.each_stored(read.offset, read.buf, &mut |at, part| {
-                self.disk.check(at, part.len())?;
-                below.push(ReadRequest::new(at, part));
-                owners.push(owner);
-                Ok(())
-            }));
-        }
-        self.disk.source.read_many(&mut below);
-        for (request, owner) in below.into_iter().zip(owners) {
-            if let Some(result) = results.get_mut(owner).filter(|result| result.is_ok()) {
-                *result = request.result;
-            }
-        }
-        for (read, result) in reads.iter_mut().zip(results) {
-            read.result = result;
-        }
-    }
-
-    fn segment_at(&self, range: Range<u64>) -> Result<Segment> {
-        let max = check_nonempty(&range, self.stream.data_size)?;
-        let mut index = self.first_run(range.start);
-        let Stretch { len, kind } = self.stretch(range.start, max, &mut index);
-        Ok(Segment { len, kind })
-    }
-
-    fn below(&self, member: u32) -> Option<&Arc<dyn ByteSource>> {
-        (member == 0).then_some(&self.disk.source)
-    }
-
-    fn will_read(&self, ranges: &[Range<u64>]) {
-        let mut below = Vec::new();
-        for range in ranges {
-            let end = range.end.min(self.stream.data_size);
-            let mut offset = range.start;
-            let mut index = self.first_run(offset);
-            while offset < end {
-                let stretch = self.stretch(offset, end.saturating_sub(offset), &mut index);
-                if let SegmentKind::Stored(location) = stretch.kind {
-                    below.push(location.offset..location.offset.saturating_add(stretch.len));
-                }
-                offset = offset.saturating_add(stretch.len);
-            }
-        }
-        self.disk.source.will_read(&below);
-    }
-
-    fn granule(&self) -> NonZeroU32 {
+    fn unit(&self) -> NonZeroU32 {
         let granule = self.disk.boot.cluster_size.min(4096);
         NonZeroU32::new(granule).unwrap_or(self.disk.source.granule())
     }

@@ -206,6 +206,23 @@ impl Directory {
         self.find_everywhere(records, search)
     }
 
+    /// Whether the tree leads to an entry with this very name for the file that `own` means.
+    ///
+    /// # Errors
+    /// Damage on the way.
+    pub fn has(&self, upcase: &UpCase, wanted: &[u16], own: FileReference) -> Result<bool, Fault> {
+        let index = self.index.as_ref().map_err(Clone::clone)?;
+        let mut has = false;
+        index.search(&mut |entry| {
+            let name = FileName::parse_words(entry.key)?;
+            let order = upcase.compare(&utf16::units_of(name.name), wanted);
+            let reference = entry.reference();
+            has |= order.is_eq() && reference.record() == own.record();
+            Ok(order)
+        })?;
+        Ok(has)
+    }
+
     fn find_in_tree(&self, search: &mut Search<'_>) -> Result<(), Fault> {
         let index = self.index.as_ref().map_err(Clone::clone)?;
         index.search(&mut |entry| {

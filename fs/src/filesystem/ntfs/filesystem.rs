@@ -20,12 +20,13 @@ use super::upcase::{UPCASE_LEN_MAX, UpCase};
 use super::volume_state::{self, Hiberfil};
 use super::wof::{self, Algorithm, Overlay};
 use super::{
-    codes, compressed, content, hibernation, owner, particulars, second_reader, utf16, xattr,
+    check, codes, compressed, content, free_space, hibernation, owner, particulars, second_reader,
+    utf16, xattr,
 };
 use crate::bytes::len_u64;
 use crate::cache::Cache;
 use crate::error::{Error, Fault, Request, Result};
-use crate::filesystem::check::StartSecondReader;
+use crate::filesystem::check::{CheckContext, CheckItem, StartSecondReader};
 use crate::filesystem::{
     DirCursor, DirEntry, DirItem, Filesystem, Found, OwnerSids, Particular, StreamInfo, StreamName,
     Want,
@@ -38,7 +39,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
 /// Record of `$UpCase`.
-const UPCASE: u64 = 10;
+pub(super) const UPCASE: u64 = 10;
 
 /// An opened volume. A node's id is the number of its record; hard links are one node.
 ///
@@ -54,6 +55,7 @@ pub(super) struct NtfsFilesystem {
     streams: Cache<(u64, Box<[u8]>), Arc<Stream>>,
     secure: OnceLock<Secure>,
     owners: owner::Known,
+    blocks_free: OnceLock<u64>,
     info: FsInfo,
 }
 
@@ -97,6 +99,7 @@ impl NtfsFilesystem {
             streams: Cache::new(kept),
             secure: OnceLock::new(),
             owners: owner::Known::new(kept),
+            blocks_free: OnceLock::new(),
             info,
         };
         let hiberfil = opened.hiberfil();
@@ -173,6 +176,10 @@ impl NtfsFilesystem {
         &self.disk
     }
 
+    pub(super) const fn upcase_table(&self) -> &UpCase {
+        &self.upcase
+    }
+
     pub(super) fn file(&self, node: NodeId) -> Result<File<'_>> {
         let record = self.mft.record(node.0)?;
         if record.base.is_some() {
@@ -181,7 +188,7 @@ impl NtfsFilesystem {
         Ok(File::new(&self.mft, record))
     }
 
-    fn directory(&self, node: NodeId) -> Result<Arc<Directory>> {
+    pub(super) fn directory(&self, node: NodeId) -> Result<Arc<Directory>> {
         if let Some(directory) = self.directories.get(&node.0) {
             return Ok(directory);
         }
@@ -376,6 +383,14 @@ impl Filesystem for NtfsFilesystem {
         &self.info
     }
 
+    fn blocks_free(&self) -> Result<u64> {
+        if let Some(count) = self.blocks_free.get() {
+            return Ok(*count);
+        }
+        let count = free_space::count(&self.disk, &self.mft)?;
+        Ok(*self.blocks_free.get_or_init(|| count))
+    }
+
     fn root(&self) -> NodeId {
         NodeId(mft::ROOT)
     }
@@ -469,6 +484,11 @@ impl Filesystem for NtfsFilesystem {
         Ok(streams)
     }
 
+    fn check(&self, ctx: &CheckContext<'_>, report: &mut dyn FnMut(CheckItem)) -> Result<u64> {
+        let is_closed = self.info.state == FsState::Clean;
+        check::check(self, &self.mft, is_closed, ctx, report)
+    }
+
     fn second_reader(&self) -> Option<StartSecondReader> {
         Some(second_reader::start(&self.disk.source))
     }
@@ -526,7 +546,7 @@ fn describe(mft: &Mft, notes: Vec<Fault>) -> FsInfo {
         uuid: Some(format!("{:016X}", boot.serial)),
         size: boot.volume_size,
         block_size: boot.cluster_size,
-        // Kept nowhere but in the bitmap of all clusters, which may be far away.
+        // Kept nowhere but in the bitmap of all clusters, which may be far away: `Filesystem::blocks_free`.
         blocks_free: 0,
         nodes: mft.record_count(),
         nodes_free: 0,

@@ -33,7 +33,7 @@ pub const ROOT: u64 = 5;
 pub const FIRST_USER_RECORD: u64 = 24;
 
 /// Records that the `$MFTMirr` has copies of, at least.
-const MIRRORED_COUNT: u64 = 4;
+pub const MIRRORED_COUNT: u64 = 4;
 /// Smallest unit of the cache: four records of 1 KiB.
 const UNIT_LEN: u64 = 4 << 10;
 /// Bytes read at once where units lie near each other.
@@ -237,6 +237,21 @@ impl Mft {
     fn mirrored(&self, number: u64) -> Option<Record> {
         let at = mirror_at(&self.disk, number)?;
         read_record(&self.disk, number, at).ok()
+    }
+
+    /// A record as the `$MFT` has it, though there is a copy.
+    ///
+    /// # Errors
+    /// As [`Mft::record`].
+    pub fn original(&self, number: u64) -> Result<Record> {
+        self.first_hand(number)
+    }
+
+    /// The copy of a record in the `$MFTMirr` and its place. `None` if that lies outside of the volume.
+    #[must_use]
+    pub fn copy_of(&self, number: u64) -> Option<(u64, Result<Record>)> {
+        let at = mirror_at(&self.disk, number)?;
+        Some((at, read_record(&self.disk, number, at)))
     }
 
     fn unit(&self, index: u64, unit_len: u64) -> Result<Arc<Unit>> {

@@ -6,6 +6,7 @@
 pub mod attribute;
 pub mod attribute_list;
 pub mod boot;
+mod check;
 pub mod codec;
 pub mod codes;
 pub mod compressed;
@@ -20,6 +21,7 @@ pub mod file;
 pub mod file_name;
 mod filesystem;
 pub mod fixup;
+pub mod free_space;
 pub mod hibernation;
 pub mod index;
 pub mod interix;

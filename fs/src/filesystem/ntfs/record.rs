@@ -45,6 +45,8 @@ pub struct Record {
     pub sequence: u16,
     /// The record this one holds overflow of; `None` for a record with a file of its own.
     pub base: Option<FileReference>,
+    /// Number of names as the record counts them, those for DOS included.
+    pub link_count: u16,
     flags: u16,
     unit: Arc<[u8]>,
     attributes: Range<usize>,
@@ -93,6 +95,7 @@ impl Record {
             at,
             sequence: word(0x10),
             base: (base != FileReference::new(0)).then_some(base),
+            link_count: word(0x12),
             flags: word(0x16),
             unit: Arc::clone(unit),
             attributes: place.start.saturating_add(attrs_offset)..place.start.saturating_add(used),
@@ -110,6 +113,26 @@ impl Record {
     #[must_use]
     pub const fn is_directory(&self) -> bool {
         self.flags & FLAG_DIRECTORY != 0
+    }
+
+    /// Whether two records hold the same: header and attributes, but for their update sequences.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        let of = |record: &Self| {
+            (
+                record.sequence,
+                record.base,
+                record.flags,
+                record.link_count,
+            )
+        };
+        let held = |record: &Self| {
+            record
+                .unit
+                .get(record.attributes.clone())
+                .map(<[u8]>::to_vec)
+        };
+        of(self) == of(other) && held(self) == held(other)
     }
 
     /// Whether the file is an index of something else than names.
