@@ -4,7 +4,7 @@
 
 use crate::view::View;
 use flr_fs::bytes::clamp_usize;
-use flr_fs::{FileKind, Request};
+use flr_fs::{FileKind, Metadata, Request};
 use std::collections::HashMap;
 
 /// Largest file that is read, in bytes.
@@ -12,6 +12,18 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Longest name that is kept, in bytes: nothing that makes users takes a longer one.
 const NAME_BYTES_MAX: usize = 256;
+
+/// The number that stands for an owner or group which is not known: an archive has to have one, and what
+/// unpacks it must not take it for root.
+const NOBODY: u32 = 65_534;
+
+/// The number that an archive gets.
+pub(in crate::archive) const fn number(id: u32) -> u32 {
+    match id {
+        Metadata::NO_OWNER => NOBODY,
+        id => id,
+    }
+}
 
 /// Names by number.
 #[derive(Debug, Default)]
@@ -78,6 +90,12 @@ fn parse(text: &[u8]) -> HashMap<u32, Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owner_that_is_not_known_is_not_root() {
+        assert_eq!(number(Metadata::NO_OWNER), 65_534);
+        assert_eq!((number(0), number(1000)), (0, 1000));
+    }
 
     #[test]
     fn lines_that_are_none_are_passed_over() {

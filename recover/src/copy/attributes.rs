@@ -74,7 +74,9 @@ impl Run<'_> {
         node: ViewNode,
         metadata: &Metadata,
     ) -> Streams {
-        let mut owner_kept = true;
+        // Whoever it is set for would be whoever runs this.
+        let mut owner_kept =
+            metadata.uid != Metadata::NO_OWNER && metadata.gid != Metadata::NO_OWNER;
         let owners = &self.options.owners;
         let (uid, gid) = (
             owners.users.map(metadata.uid),
