@@ -101,6 +101,9 @@ pub(crate) enum PolicyAction {
         /// Also destinations of SnapMirror, whose volumes are cloned whole.
         #[arg(long)]
         snapmirror: bool,
+        /// Also clones of files, where the cluster refuses bytes below .snapshot.
+        #[arg(long)]
+        file_clones: bool,
     },
     /// A RAM policy for Alibaba Cloud, with --region for one region only.
     Aliyun {

@@ -216,6 +216,14 @@ pub(crate) fn mode_text(kind: FileKind, mode: u32) -> String {
     text
 }
 
+/// An owner or group for people; one that is not known is no number.
+pub(crate) fn owner_text(id: u32) -> String {
+    match id {
+        Metadata::NO_OWNER => "?".to_owned(),
+        id => id.to_string(),
+    }
+}
+
 /// The columns of `ls -l` before the name.
 pub(crate) fn columns(metadata: &Metadata, zone: &TimeZone) -> [String; 6] {
     let size = match metadata.rdev {
@@ -225,8 +233,8 @@ pub(crate) fn columns(metadata: &Metadata, zone: &TimeZone) -> [String; 6] {
     [
         mode_text(metadata.kind, metadata.mode),
         metadata.nlink.to_string(),
-        metadata.uid.to_string(),
-        metadata.gid.to_string(),
+        owner_text(metadata.uid),
+        owner_text(metadata.gid),
         size,
         when::short(metadata.mtime, zone),
     ]

@@ -178,7 +178,8 @@ impl Remote {
     /// The sessions of what was made.
     pub(crate) fn sessions(&self) -> Vec<String> {
         let held = self.held.borrow();
-        held.iter().map(|held| held.session()).collect()
+        let sessions = held.iter().map(|held| held.session());
+        sessions.filter(|session| !session.is_empty()).collect()
     }
 
     /// Takes over what was made for a point: it is deleted by [`close`](Self::close).

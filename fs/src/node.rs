@@ -159,9 +159,9 @@ pub struct Metadata {
     pub kind: FileKind,
     /// Permission bits including set-id and sticky: 0 to 0o7777.
     pub mode: u32,
-    /// Owner.
+    /// Owner; [`NO_OWNER`](Self::NO_OWNER) if it is not known.
     pub uid: u32,
-    /// Group.
+    /// Group, likewise.
     pub gid: u32,
     /// Content in bytes; the target's length for a symbolic link.
     pub size: u64,
@@ -187,6 +187,11 @@ pub struct Metadata {
     pub generation: u64,
     /// Project of a project quota, where the format keeps it.
     pub project: Option<u32>,
+}
+
+impl Metadata {
+    /// An owner or group that is not known, as `(uid_t) -1` of POSIX: no id, and what `chown` leaves as it is.
+    pub const NO_OWNER: u32 = u32::MAX;
 }
 
 /// How much of the log was, or was not, applied when the filesystem was opened.

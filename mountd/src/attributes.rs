@@ -21,6 +21,17 @@ pub(crate) struct Owner {
     pub(crate) gid: Option<u32>,
 }
 
+/// What the kernel shows for an owner that it cannot tell (`/proc/sys/kernel/overflowuid`): it takes no id
+/// that is none.
+const NOBODY: u32 = 65_534;
+
+const fn shown(id: u32) -> u32 {
+    match id {
+        Metadata::NO_OWNER => NOBODY,
+        id => id,
+    }
+}
+
 /// The attributes of a node.
 pub(crate) fn attributes(number: u64, metadata: &Metadata, owner: Owner) -> FileAttr {
     FileAttr {
@@ -34,8 +45,8 @@ pub(crate) fn attributes(number: u64, metadata: &Metadata, owner: Owner) -> File
         kind: file_type(metadata.kind),
         perm: u16::try_from(metadata.mode & 0o7777).unwrap_or(0),
         nlink: metadata.nlink,
-        uid: owner.uid.unwrap_or(metadata.uid),
-        gid: owner.gid.unwrap_or(metadata.gid),
+        uid: owner.uid.unwrap_or(shown(metadata.uid)),
+        gid: owner.gid.unwrap_or(shown(metadata.gid)),
         rdev: metadata.rdev.map_or(0, device_number),
         blksize: BLOCK_SIZE,
         flags: 0,

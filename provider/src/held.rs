@@ -104,6 +104,12 @@ impl HeldSession {
         }
     }
 
+    /// The session, for whoever makes more in it or deletes something early. `None`: it is closed. Renewals
+    /// wait for as long as it is held.
+    pub(crate) async fn locked(&self) -> tokio::sync::MutexGuard<'_, Option<Session>> {
+        self.shared.session.lock().await
+    }
+
     fn outcome(&self) -> MutexGuard<'_, Option<Cleanup>> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }

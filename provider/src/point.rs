@@ -260,11 +260,13 @@ pub struct OpenedFiles {
     pub filesystem: Arc<dyn Filesystem>,
     /// What was done, for people.
     pub notes: Vec<String>,
+    /// What reading them may make; deleted by [`Held::close`].
+    pub held: Option<Box<dyn Held>>,
 }
 
 /// Temporary resources that an opened point needs. Renewed in the background for as long as this lives.
 pub trait Held: fmt::Debug + Send + Sync {
-    /// The session, as `flr session` shows it.
+    /// The session, as `flr session` shows it; empty as long as nothing was made.
     fn session(&self) -> String;
     /// Deletes everything and returns when it was seen gone. All sources of the point must be closed.
     /// Blocks; a second call gives the outcome of the first.
@@ -321,7 +323,7 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     fn open(&self, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint>;
 
     /// Opens a point whose files the provider shows itself, without a disk in between. `None`: it has
-    /// disks. Blocks; makes nothing.
+    /// disks. Blocks. What is read later may make something, and says so then.
     ///
     /// # Errors
     /// As [`open`](Self::open).

@@ -34,6 +34,7 @@ pub struct OpenOptions {
 pub struct Point {
     tree: Tree,
     places: Vec<Place>,
+    files: Option<Arc<dyn Filesystem>>,
     guest: OnceLock<Result<Opened>>,
     drives: OnceLock<Result<Opened>>,
     volumes: OnceLock<Result<Opened>>,
@@ -88,29 +89,39 @@ impl Point {
             cancelled: &|| false,
         };
         let tree = discover(disks, registry::LAYERS, registry::FILESYSTEMS, &ctx);
-        let places = volumes::places(&tree);
-        Arc::new(Self {
+        Arc::new(Self::new(tree, None))
+    }
+
+    fn new(tree: Tree, files: Option<Arc<dyn Filesystem>>) -> Self {
+        Self {
+            places: volumes::places(&tree),
             tree,
-            places,
+            files,
             guest: OnceLock::new(),
             drives: OnceLock::new(),
             volumes: OnceLock::new(),
             views: Mutex::default(),
-        })
+        }
     }
 
     /// Files that a provider shows itself, without a disk: they are all of its views.
     #[must_use]
     pub fn of_files(filesystem: Arc<dyn Filesystem>) -> Arc<Self> {
-        let point = Self::open(Vec::new(), &OpenOptions::default());
         let view = Opened {
-            view: Arc::new(View::new(filesystem)),
+            view: Arc::new(View::new(Arc::clone(&filesystem))),
             notes: Arc::default(),
             volume: None,
         };
+        let point = Self::new(Tree::default(), Some(filesystem));
         // Nobody has asked for it yet.
         let _ = point.guest.set(Ok(view));
-        point
+        Arc::new(point)
+    }
+
+    /// The files that a provider shows itself, if that is what the point has instead of disks.
+    #[must_use]
+    pub const fn files(&self) -> Option<&Arc<dyn Filesystem>> {
+        self.files.as_ref()
     }
 
     /// Opens a file's content as a disk image.

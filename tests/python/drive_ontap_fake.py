@@ -310,7 +310,15 @@ def file_clones():
     FileInfo(home.uuid, "flr_1.vmdk").delete()
     fails(404, "6684674", FileInfo(home.uuid, "flr_1.vmdk").delete)
     group = volume("group")
-    fails(400, "3", file_clone(group, "a", "flr_1").post)
+    fails(400, "3", file_clone(group, "./.snapshot/a/a", "flr_1").post)
+    mirror = volume("mirror")
+    fails(403, "6684702", file_clone(mirror, "./.snapshot/nightly.0/a", "flr_1").post)
+
+
+def file_clone_approvals():
+    home = volume()
+    source = "./.snapshot/nightly.0/vm/disk.vmdk"
+    fails(403, "262328", file_clone(home, source).post)
 
 
 def flexclone(**more):

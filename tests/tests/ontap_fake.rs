@@ -205,7 +205,17 @@ fn files_are_listed_and_read() {
 fn files_are_cloned_where_they_cannot_be_read() {
     let bench = Bench::new();
     bench.fake.state().settings.below_snapshot = BelowSnapshot::DataRefused;
-    bench.drive("file_clones");
+    // By jobs, which releases answer with 202, and at once.
+    for by_jobs in [true, false] {
+        bench.fake.state().settings.file_clones_by_jobs = by_jobs;
+        bench.drive("file_clones");
+    }
+    {
+        let settings = &mut bench.fake.state().settings;
+        settings.needs_approval.insert("CloneFile".to_owned());
+        settings.approval = Approval::Refused;
+    }
+    bench.drive("file_clone_approvals");
     bench.is_clean();
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &crate::args::Addresses) -> Outcome {
-    let mut opener = Opener::new(ctx);
+    let mut opener = Opener::new(ctx).only_looking();
     let addresses = opener.addresses(&args.addresses)?;
     let single = addresses.len() == 1;
     for address in &addresses {

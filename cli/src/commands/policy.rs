@@ -18,10 +18,15 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Policy) -> Outcome {
         .find(|(key, _)| *key == Key::Region)
         .map(|(_, region)| region);
     let (provider, policy, notes) = match &args.action {
-        PolicyAction::Ontap { svm, snapmirror } => {
+        PolicyAction::Ontap {
+            svm,
+            snapmirror,
+            file_clones,
+        } => {
             let wanted = ontap::Wanted {
                 svm: svm.clone(),
                 snapmirror: *snapmirror,
+                file_clones: *file_clones,
             };
             return role(ctx, &wanted);
         }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::args::Addresses;
-use crate::node::{self, Beside, Extras, mode_text};
+use crate::node::{self, Beside, Extras, mode_text, owner_text};
 use crate::open::Opened;
 use crate::output::Outcome;
 use crate::when;
@@ -145,8 +145,8 @@ fn print(
         " Access: {:04o} {}  Uid: {}  Gid: {}",
         metadata.mode,
         mode_text(metadata.kind, metadata.mode),
-        metadata.uid,
-        metadata.gid
+        owner_text(metadata.uid),
+        owner_text(metadata.gid)
     ));
     for (name, time) in [
         ("Access", Some(metadata.atime)),

@@ -4,14 +4,16 @@ use super::Context;
 use crate::args::Volumes;
 use crate::open::{Opener, at_volume, describe, hint_for, quoted};
 use crate::output::Outcome;
-use flr_fs::{FsState, Opened, VolumeNode};
+use flr_fs::{Filesystem, FsState, Opened, VolumeNode};
 use flr_recover::address::{Address, Locator, Object};
 use flr_recover::guest::os_name;
 use flr_recover::shown::for_terminal;
 use flr_recover::volumes::Place;
 use flr_recover::{Error, Point};
 use serde_json::{Map, Value};
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Runs the command.
 pub(crate) fn run(ctx: &mut Context<'_>, args: &Volumes) -> Outcome {
@@ -62,7 +64,7 @@ fn point_of(
     opener: &mut Opener<'_>,
     address: &Address,
     ctx: &mut Context<'_>,
-) -> Result<std::sync::Arc<Point>, crate::output::Failure> {
+) -> Result<Arc<Point>, crate::output::Failure> {
     let nested = address
         .locator
         .steps()
@@ -90,12 +92,10 @@ struct Row {
 }
 
 fn show(ctx: &mut Context<'_>, object: &Address, point: &Point, single: bool) -> Outcome<()> {
-    let rows: Vec<_> = point
-        .tree()
-        .volumes()
-        .iter()
-        .flat_map(|node| rows_of(object, point, node))
-        .collect();
+    let nodes = point.tree().volumes().iter();
+    let rows = nodes.flat_map(|node| rows_of(object, point, node));
+    let files = point.files().map(|files| row_of_files(object, files));
+    let rows: Vec<_> = rows.chain(files).collect();
     // Nothing recognised at all is not a list of volumes but an answer of its own.
     let failure = whole_failure(point);
     for row in &rows {
@@ -194,6 +194,33 @@ fn rows_of(object: &Address, point: &Point, node: &VolumeNode) -> Vec<Row> {
         });
     let others: Vec<_> = others.collect();
     std::iter::once(row).chain(others).collect()
+}
+
+/// The row of files that a provider shows itself: there is no disk, so nothing stands behind `::`.
+fn row_of_files(object: &Address, files: &Arc<dyn Filesystem>) -> Row {
+    let info = files.info();
+    let root = Address {
+        locator: Locator::guest(OsStr::new("/")),
+        ..object.clone()
+    };
+    let label = String::from_utf8_lossy(&info.label).into_owned();
+    Row {
+        address: root.to_string(),
+        name: label.clone(),
+        kind: "filesystem",
+        size: info.size,
+        label: Some(label),
+        uuid: info.uuid.clone(),
+        filesystem: Some(info.kind.to_owned()),
+        os: None,
+        state: None,
+        unsupported: None,
+        type_name: None,
+        notes: vec![format!(
+            "no disk but files; the size is that of now; to list them: flr ls {}",
+            quoted(&root.to_string())
+        )],
+    }
 }
 
 fn describe_filesystem(row: &mut Row, place: &Place) {

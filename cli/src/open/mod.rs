@@ -46,6 +46,8 @@ pub(crate) struct Opener<'a> {
     /// What those of a provider are read from.
     chosen: HashMap<PointKey, (Arc<dyn Catalog>, PointInfo)>,
     noted: bool,
+    /// Nothing is made to look into directories.
+    only_looks: bool,
 }
 
 /// An address and what it led to.
@@ -106,12 +108,19 @@ impl<'a> Opener<'a> {
             listed: HashMap::new(),
             missed: HashMap::new(),
             noted: false,
+            only_looks: false,
         }
     }
 
     /// The same with more disks of the object.
     pub(crate) fn and_disks(mut self, with: &[PathBuf]) -> Self {
         self.with.extend_from_slice(with);
+        self
+    }
+
+    /// The same, which makes nothing of what can be read directly.
+    pub(crate) fn only_looking(mut self) -> Self {
+        self.only_looks = true;
         self
     }
 

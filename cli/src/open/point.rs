@@ -8,7 +8,7 @@ use crate::output::{Failure, Output};
 use crate::remote::failure_of;
 use crate::when;
 use flr_fs::{ByteSource, Filesystem, Volume};
-use flr_provider::point::{Access, Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
+use flr_provider::point::{Access, AccessMode, Catalog, Disk, OpenHow, OpenedPoint, PointInfo};
 use flr_recover::Point;
 use flr_recover::address::{Address, Locator, Object, View};
 use flr_recover::choose::{Choice, NoPoint, choose};
@@ -157,11 +157,17 @@ impl Opener<'_> {
             out.note(note);
         }
         let key = (address.object.clone(), address.point.clone());
-        let how = self.how(address)?;
+        let mut how = self.how(address)?;
+        if self.only_looks && how.access == AccessMode::Auto {
+            how.access = AccessMode::Direct;
+        }
         let files = catalog.open_files(point, &how);
         if let Some(files) = files.map_err(|error| failed(address, &error))? {
             for note in &files.notes {
                 out.note(note);
+            }
+            if let Some(held) = files.held {
+                self.remote.hold(held);
             }
             self.chosen.insert(key, (catalog, point.clone()));
             return Ok(Content::Files(files.filesystem));
@@ -349,5 +355,17 @@ fn told(point: &PointInfo, zone: &jiff::tz::TimeZone) -> String {
         seconds,
         nanoseconds: 0,
     };
-    format!("{} of {}", point.id, when::short(time, zone))
+    format!("{} of {}", called(point), when::short(time, zone))
+}
+
+/// What people call a point: its name where its id is nothing but a number to them.
+fn called(point: &PointInfo) -> &str {
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts: Vec<_> = point.id.split('-').collect();
+    let is_uuid = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| digits(part));
+    match &point.name {
+        Some(name) if is_uuid && !name.is_empty() => name,
+        _ => &point.id,
+    }
 }

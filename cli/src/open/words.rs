@@ -169,6 +169,17 @@ pub(crate) fn hint_of(code: flr_fs::Code) -> Option<&'static str> {
             "give that device as well: --with FILE; or --no-replay shows the state before the journal",
         );
     }
+    match code.as_str() {
+        "ontap.direct" => return Some("have files cloned for a while: --access clone"),
+        "ontap.many" => return Some("--access clone if all of them are meant, or --yes"),
+        "ontap.listing" => {
+            return Some("name a file by its whole path, or read the volume over NFS or SMB");
+        }
+        "ontap.flexgroup" | "ontap.snapmirror" | "ontap.clone" | "ontap.link" => {
+            return Some("read the volume over NFS or SMB, in its .snapshot directory");
+        }
+        _ => {}
+    }
     code.as_str().starts_with("ext4.journal.").then_some(
         "--no-replay shows the state before the journal: files may be missing, old or wrong",
     )

@@ -10,8 +10,10 @@
     reason = "a test may fail, and writes the files it needs"
 )]
 
+mod clones;
 mod files;
 mod luns;
+mod mounts;
 #[path = "../command/schema.rs"]
 mod schema;
 mod setup;

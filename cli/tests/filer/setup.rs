@@ -22,6 +22,7 @@ fn a_source_is_tested_and_looked_into() {
         "ok       filer cluster: cluster1, ONTAP 9.14.1\n",
         "ok       filer luns: 3 can be seen\n",
         "ok       filer volumes: 1 can be seen\n",
+        "ok       filer files: those of vol1 can be seen\n",
         "ok       filer jobs: 0 are open\n",
     ] {
         assert!(said.out.contains(line), "{line}: {}", said.out);

@@ -28,9 +28,10 @@
 //! | [`cloud`], [`fault`] | what a provider implements, and how its calls fail |
 //! | [`store`], [`record`] | the journal: in SQLite, or in memory for simulations |
 //! | `journal` | entries as types |
-//! | [`engine`], [`session`], `create`, `attach`, `release` | making and deleting |
+//! | [`engine`], [`session`], `create`, `attach`, `release`, [`apart`] | making and deleting |
 //! | [`recover`], `reap` | what was left behind, by the journal and by tags |
 //! | [`clock`], [`owner`] | time, chance, processes |
+//! | `named` | tags as a name |
 //! | [`duty`] | what was changed for good, and who has to see to it |
 //! | [`nowhere`] | a provider that cannot be reached |
 //!
@@ -39,6 +40,7 @@
 
 pub use crate::fault;
 
+pub mod apart;
 mod attach;
 pub mod clock;
 pub mod cloud;
@@ -49,6 +51,7 @@ pub mod engine;
 pub mod error;
 pub mod id;
 mod journal;
+pub(crate) mod named;
 pub mod nowhere;
 pub mod outcome;
 pub mod owner;
@@ -63,6 +66,7 @@ pub mod store;
 pub mod tags;
 pub mod time;
 
+pub use apart::Apart;
 pub use clock::{Clock, Rand, SystemClock, SystemRand, block_on};
 pub use cloud::{
     Answer, AttachCall, Attachment, BoxFuture, Cloud, CreateCall, DeleteCall, Identity, Kind,

@@ -31,6 +31,10 @@ pub struct Session {
     pub(super) record: SessionRecord,
     pub(super) scope: Scope,
     pub(super) entries: Vec<Entry>,
+    /// How many were planned so far: the next one's place.
+    planned: u32,
+    /// Those that are on their way out by themselves.
+    pub(super) apart: u32,
 }
 
 impl Engine {
@@ -58,6 +62,8 @@ impl Engine {
             record,
             scope: self.scope(&identity.account),
             entries: Vec::new(),
+            planned: 0,
+            apart: 0,
         })
     }
 }
@@ -108,7 +114,7 @@ impl Session {
     pub async fn prepare(&mut self, plans: Vec<Plan>) -> Result<Vec<OpId>, Error> {
         let rand = &*self.engine.shared.parts.rand;
         let created = self.engine.now();
-        let first = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let first = self.planned;
         let records = plans
             .into_iter()
             .zip(first..)
@@ -134,6 +140,9 @@ impl Session {
             });
         let records: Vec<_> = records.collect();
         let ops = records.iter().map(|record| record.op).collect();
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        // Also one that could not be written down keeps its place: the journal may have it.
+        self.planned = self.planned.saturating_add(count);
         let entries = self.engine.journal().intend(records).await?;
         self.entries.extend(entries);
         Ok(ops)
@@ -159,7 +168,10 @@ impl Session {
     /// The same also with `keep`: what could not be used is nothing to keep.
     pub async fn abandon(mut self) -> Cleanup {
         let cleanup = release_all(&self.engine, &mut self.entries).await;
-        close_record(&self.engine, &self.record, &self.entries).await;
+        // What is still on its way out by itself remains in the journal, and so does the session.
+        if self.apart == 0 {
+            close_record(&self.engine, &self.record, &self.entries).await;
+        }
         cleanup
     }
 

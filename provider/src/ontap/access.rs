@@ -9,8 +9,8 @@ use crate::remote::retry_calls;
 /// What a call was tried for, and what it came to.
 pub type Look = (&'static str, Result<String, Fault>);
 
-/// Tries what commands need: the cluster and its release, volumes, LUNs, jobs. Whether a clone could be
-/// made shows only when one is.
+/// Tries what commands need: the cluster and its release, volumes, LUNs, files, jobs. Whether a clone could
+/// be made shows only when one is.
 pub async fn check_access(client: &Client) -> Vec<Look> {
     let cluster = retry_calls(|| api::cluster(client)).await;
     let cluster = cluster.map(|(cluster, _)| {
@@ -28,6 +28,7 @@ pub async fn check_access(client: &Client) -> Vec<Look> {
     let svm = client.svm().unwrap_or("*").to_owned();
     let volumes = retry_calls(|| api::count_volumes(client, &svm)).await;
     let luns = retry_calls(|| api::count_luns(client, &svm)).await;
+    let files = retry_calls(|| api::see_files(client, &svm)).await;
     let jobs = retry_calls(|| api::open_jobs(client)).await;
     vec![
         ("cluster", cluster),
@@ -36,6 +37,14 @@ pub async fn check_access(client: &Client) -> Vec<Look> {
             volumes.map(|count| format!("{count} can be seen")),
         ),
         ("luns", luns.map(|count| format!("{count} can be seen"))),
+        ("files", files.map(told_files)),
         ("jobs", jobs.map(|jobs| format!("{} are open", jobs.len()))),
     ]
+}
+
+fn told_files(volume: Option<String>) -> String {
+    match volume {
+        Some(volume) => format!("those of {volume} can be seen"),
+        None => "there is no volume to look into".to_owned(),
+    }
 }

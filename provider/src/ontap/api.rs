@@ -75,6 +75,7 @@ pub(super) struct Volume {
     pub(super) svm: Named,
     pub(super) nas: Nas,
     pub(super) clone: CloneOf,
+    pub(super) space: Space,
 }
 
 /// Where a volume is in the namespace.
@@ -125,7 +126,7 @@ pub(super) struct Lun {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Space {
-    /// Bytes.
+    /// Bytes; 0 if that is not told.
     pub(super) size: u64,
 }
 
@@ -137,7 +138,7 @@ pub(super) struct Status {
 }
 
 const VOLUME_FIELDS: &str = "name,uuid,type,state,style,comment,svm.name,svm.uuid,nas.path,\
-    clone.is_flexclone";
+    clone.is_flexclone,space.size";
 const SNAPSHOT_FIELDS: &str =
     "name,uuid,create_time,expiry_time,owners,snapmirror_label,state,comment";
 const LUN_FIELDS: &str = "name,uuid,comment,space.size,status.state,svm.name,svm.uuid";
@@ -372,6 +373,20 @@ pub(super) async fn count_volumes(client: &Client, svm: &str) -> Result<usize, F
     let query = [("svm.name", svm), ("fields", "name")];
     let volumes: Vec<Named> = client.list("/storage/volumes", &query).await?;
     Ok(volumes.len())
+}
+
+/// Looks into a volume of an SVM (`*`: of any): the name of that volume. `None`: there is none that is online.
+pub(super) async fn see_files(client: &Client, svm: &str) -> Result<Option<String>, Fault> {
+    let query = [("svm.name", svm), ("fields", "name,uuid,state")];
+    let volumes: Vec<Volume> = client.list("/storage/volumes", &query).await?;
+    let is_online = |volume: &Volume| volume.state.as_deref() == Some("online");
+    let Some(volume) = volumes.into_iter().find(is_online) else {
+        return Ok(None);
+    };
+    let path = format!("{}/files", volume_path(&volume.uuid)?);
+    let query = [("fields", "name"), ("name", "..")];
+    let _: Vec<Value> = client.list(&path, &query).await?;
+    Ok(Some(volume.name))
 }
 
 /// How many LUNs of an SVM (`*`: of all) there are to be seen.

@@ -5,14 +5,14 @@ use super::client::Client;
 use super::cloud::OntapCloud;
 use super::data::CHUNK_LEN;
 use super::fault;
-use super::files::tree::{FileTree, Which};
+use super::files::opening::Opening;
 use super::making::{Failed, Made, Making, SINCE};
 use super::place::Place;
 use super::points;
 use super::settings::OntapSettings;
 use crate::engine::Settings;
 use crate::error::{Error, Result};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::held::{self, HeldSession};
 use crate::point::{
     Access, AccessMode, Catalog, Disk, Estimate, Held, OpenHow, OpenedFiles, OpenedPoint, PointInfo,
@@ -111,37 +111,6 @@ impl Ontap {
         Err(Error::Refused {
             what: format!("the snapshot {} is renamed again and again", point.id),
             hint: Some("try again when nothing rotates".to_owned()),
-        })
-    }
-
-    /// The files of a volume, where they are.
-    fn files(&self, point: &PointInfo, place: &Place) -> Result<OpenedFiles> {
-        let volume = self.volume(place)?;
-        let doing = || format!("ask for the release of {}", self.client.name());
-        let (cluster, _) = self.ask(doing, || api::cluster(&self.client))?;
-        let which = Which {
-            cluster: &cluster.uuid,
-            volume: &volume.uuid,
-            label: &volume.name,
-            snapshot: &point.id,
-            name: point.name.as_deref().unwrap_or_default(),
-        };
-        let tree = FileTree::open(&self.client, &which, &self.reading).map_err(|fault| {
-            let doing = format!("read files of {place} below .snapshot");
-            match (fault.kind, fault::hint(&fault)) {
-                (FaultKind::Refused | FaultKind::NotFound, None) => Error::Remote {
-                    doing,
-                    fault,
-                    hint: Some(
-                        "read the volume over NFS or SMB, in its .snapshot directory".into(),
-                    ),
-                },
-                _ => fault::error(doing, fault),
-            }
-        })?;
-        Ok(OpenedFiles {
-            filesystem: tree,
-            notes: Vec::new(),
         })
     }
 
@@ -281,7 +250,20 @@ impl Catalog for Ontap {
         let place = check(point, how)?;
         match place.lun {
             Some(_) => Ok(None),
-            None => self.files(point, &place).map(Some),
+            None => {
+                let volume = self.volume(&place)?;
+                let doing = || format!("ask for the release of {}", self.client.name());
+                let (cluster, _) = self.ask(doing, || api::cluster(&self.client))?;
+                let opening = Opening {
+                    client: &self.client,
+                    cluster: &cluster,
+                    volume: &volume,
+                    place: &place,
+                    point,
+                };
+                let (reading, settings) = (&self.reading, self.settings.clone());
+                opening.open(how, reading, settings).map(Some)
+            }
         }
     }
 
@@ -289,7 +271,7 @@ impl Catalog for Ontap {
         let place = check(point, how)?;
         match place.lun {
             Some(_) => Ok(estimate(bytes)),
-            None => Ok(estimate_files(bytes)),
+            None => Ok(estimate_files(bytes, how.access)),
         }
     }
 }
@@ -311,22 +293,31 @@ fn check(point: &PointInfo, how: &OpenHow) -> Result<Place> {
             hint: Some("have it cloned for a while: --access clone".to_owned()),
         });
     }
-    if place.lun.is_none() && how.access == AccessMode::Clone {
-        return Err(Error::Refused {
-            what: format!("{name} is a volume, whose files are read where they are"),
-            hint: Some("leave --access clone out".to_owned()),
-        });
-    }
     Ok(place)
 }
 
-fn estimate_files(bytes: u64) -> Estimate {
+fn estimate_files(bytes: u64, access: AccessMode) -> Estimate {
     let chunk = u64::from(CHUNK_LEN.get());
     let reads = bytes.div_ceil(chunk);
+    let looks = match access {
+        AccessMode::Clone => 0,
+        AccessMode::Auto | AccessMode::Direct => reads,
+    };
     let requests = [
         ("GET /storage/volumes/files (data)", reads),
-        ("GET /storage/volumes/snapshots", reads),
+        ("GET /storage/volumes/snapshots", looks),
     ];
+    let each = "a clone of a file takes a POST, a DELETE, about twelve GETs and no room";
+    let notes = match access {
+        AccessMode::Clone => vec!["each file is read through a clone of it".to_owned(), each.to_owned()],
+        AccessMode::Direct => vec!["files are read where they are, and nothing is made".to_owned()],
+        AccessMode::Auto => vec![
+            "files are read where they are, and nothing is made; where the cluster refuses bytes below \
+             .snapshot, each file is read through a clone of it"
+                .to_owned(),
+            each.to_owned(),
+        ],
+    };
     Estimate {
         requests: requests
             .map(|(name, count)| (name.to_owned(), count))
@@ -334,10 +325,7 @@ fn estimate_files(bytes: u64) -> Estimate {
         bytes,
         dollars: None,
         duration: None,
-        notes: vec![
-            "files are read where they are, and nothing is made".to_owned(),
-            "after each read it is looked whether the snapshot has its name still".to_owned(),
-        ],
+        notes,
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | `ontap-lun` | POST /storage/luns with `clone.source` | the name | name and comment |
 //! | `ontap-volume` | POST /storage/volumes with `clone.is_flexclone` | the name | name and comment |
+//! | `ontap-file-clone` | POST /storage/file/clone | the name | name |
 //!
 //! The account is the cluster's id and the SVM, the region is the SVM. Reads show every write that was
 //! acknowledged. What was not acknowledged may still be a job: as long as one is open that may have
@@ -12,7 +13,7 @@
 use super::client::Client;
 use super::parameters::Parameters;
 use super::settings::OntapSettings;
-use super::{api, comment, lun, volume};
+use super::{api, comment, file, lun, volume};
 use crate::clouds::{Way, Ways, Which};
 use crate::engine::{
     Answer, AttachCall, Cloud, CreateCall, DeleteCall, Identity, Kind, OpId, Record, Repeat, Seen,
@@ -89,6 +90,7 @@ impl OntapCloud {
         match record.kind.as_str() {
             lun::KIND => lun::create(client, svm, &parameters, &name, &comment).await,
             volume::KIND => volume::create(client, svm, &parameters, &name, &comment).await,
+            file::KIND => file::create(client, &parameters, &tags).await,
             kind => Err(unknown(kind)),
         }
     }
@@ -97,6 +99,7 @@ impl OntapCloud {
         match kind {
             lun::KIND => lun::by_id(&self.client, id).await,
             volume::KIND => volume::by_id(&self.client, id).await,
+            file::KIND => file::by_id(&self.client, id).await,
             kind => Err(unknown(kind)),
         }
     }
@@ -109,6 +112,7 @@ impl OntapCloud {
                 let found = volume::named(&self.client, &self.svm, &name).await?;
                 Ok(found.into_iter().collect())
             }
+            file::KIND => file::of_operation(&self.client, &self.svm, op).await,
             kind => Err(unknown(kind)),
         }
     }
@@ -120,6 +124,11 @@ impl OntapCloud {
                 let volume = Parameters::read(&record.parameters)?.volume;
                 let name = comment::name_of(record.op);
                 let found = lun::in_volume(&self.client, &self.svm, &volume, &name).await?;
+                found.into_iter().collect()
+            }
+            file::KIND => {
+                let parameters = Parameters::read(&record.parameters)?;
+                let found = file::in_volume(&self.client, &parameters, record.op).await?;
                 found.into_iter().collect()
             }
             kind => self.of_operation(kind, record.op).await?,
@@ -134,6 +143,7 @@ impl OntapCloud {
     async fn no_open_job(&self, kind: &str) -> Result<(), Fault> {
         let begins = match kind {
             volume::KIND => "POST /api/storage/volumes",
+            file::KIND => "POST /api/storage/file/clone",
             _ => "POST /api/storage/luns",
         };
         let jobs = match api::open_jobs(&self.client).await {
@@ -155,6 +165,7 @@ impl OntapCloud {
     async fn everything(&self) -> Result<Vec<Seen>, Fault> {
         let mut all = lun::all(&self.client, &self.svm).await?;
         all.extend(volume::all(&self.client, &self.svm).await?);
+        all.extend(file::all(&self.client, &self.svm).await?);
         Ok(all)
     }
 
@@ -170,6 +181,7 @@ impl OntapCloud {
         match call.kind() {
             lun::KIND => lun::delete(&self.client, call.id()).await,
             volume::KIND => volume::delete(&self.client, call.id()).await,
+            file::KIND => file::delete(&self.client, call.id()).await,
             kind => Err(unknown(kind)),
         }
     }
@@ -225,11 +237,12 @@ impl Cloud for OntapCloud {
         &self.svm
     }
 
-    fn kind(&self, _: &str) -> Kind {
+    fn kind(&self, kind: &str) -> Kind {
         Kind {
             repeat: Repeat::Name,
             consistent: true,
-            taggable: true,
+            // Its name is all that a file has for tags, and by that it is known.
+            taggable: kind != file::KIND,
         }
     }
 

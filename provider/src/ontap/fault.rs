@@ -16,6 +16,10 @@ pub(super) const APPROVAL: &str = "ApprovalNeeded";
 pub(super) const LICENCE: &str = "LicenceMissing";
 /// The code of a volume or aggregate without room.
 pub(super) const NO_SPACE: &str = "NoSpace";
+/// No such file, in calls for files: their codes are 6684672 and a number of errno(3).
+pub(super) const NO_FILE: &str = "6684674";
+/// A directory where a file is meant.
+pub(super) const IS_DIRECTORY: &str = "6684693";
 /// The code of a configuration that does not lead to a cluster any more.
 pub(super) const NO_SOURCE: &str = "NoSource";
 
@@ -68,8 +72,8 @@ impl Said {
 
 /// What codes mean, whatever the status.
 const KINDS: &[(FaultKind, &[&str])] = &[
-    (FaultKind::NotFound, &["4"]),
-    (FaultKind::Exists, &["1", "5374922"]),
+    (FaultKind::NotFound, &["4", NO_FILE]),
+    (FaultKind::Exists, &["1", "5374922", "6684689"]),
     (FaultKind::Denied, &["6", "6691623"]),
     // A volume, or a snapshot, that something else uses just now.
     (FaultKind::InUse, &["524486", "1638555"]),

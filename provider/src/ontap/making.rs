@@ -129,6 +129,7 @@ impl Making<'_> {
             snapshot: snapshot.name.clone(),
             snapshot_uuid: self.snapshot.to_owned(),
             lun: (kind == lun::KIND).then(|| self.lun.to_owned()),
+            file: None,
         };
         let plan = Plan {
             kind: kind.to_owned(),

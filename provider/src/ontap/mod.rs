@@ -12,7 +12,8 @@
 //! A volume that SnapMirror writes to takes no clone of a LUN: there a FlexClone volume is made of the
 //! snapshot, and the LUN in it read.
 //!
-//! Files of a volume are read where they are, below `.snapshot`, and nothing is made for that.
+//! Files of a volume are read where they are, below `.snapshot`, and nothing is made for that. Where that is
+//! refused, a file is cloned out of the snapshot into the root of its volume, read there, and deleted.
 //!
 //! | module | |
 //! |---|---|
@@ -23,7 +24,7 @@
 //! | `place` | what a name in an address means |
 //! | `points` | snapshots as points |
 //! | `making` | one clone from end to end |
-//! | `lun`, `volume` | the two kinds of things that are made |
+//! | `lun`, `volume`, `file` | the three kinds of things that are made |
 //! | `comment`, `parameters` | tags in a comment, and what the journal keeps of a plan |
 //! | `data`, `multipart` | bytes of a LUN |
 //! | `files` | files of a snapshot |
@@ -40,6 +41,7 @@ pub mod cloud;
 mod comment;
 mod data;
 pub mod fault;
+mod file;
 mod files;
 mod job;
 mod lun;
@@ -58,5 +60,6 @@ pub use access::check_access;
 pub use catalog::Ontap;
 pub use client::Client;
 pub use cloud::OntapCloud;
+pub use files::codes::ALL as FILE_CODES;
 pub use place::svm_of;
 pub use settings::{Credentials, OntapSettings};

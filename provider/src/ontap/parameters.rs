@@ -20,6 +20,19 @@ pub(super) struct Parameters {
     /// Of a clone of a LUN: its path inside the volume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lun: Option<String>,
+    /// Of a clone of a file: the volume's id, and the file's path inside the snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<OfFile>,
+}
+
+/// A file of a volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct OfFile {
+    /// Id of the volume.
+    pub(super) volume_uuid: String,
+    /// Path inside the snapshot.
+    pub(super) path: String,
 }
 
 impl Parameters {
@@ -52,6 +65,10 @@ mod tests {
             snapshot: "nightly.0".into(),
             snapshot_uuid: "4d5f".into(),
             lun: Some("q1/lun0".into()),
+            file: Some(OfFile {
+                volume_uuid: "c903".into(),
+                path: "vm/a.img".into(),
+            }),
         };
         let text = parameters.to_text();
         assert_eq!(Parameters::read(&text), Ok(parameters.clone()));

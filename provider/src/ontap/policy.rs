@@ -24,11 +24,23 @@ const VOLUME_CLONES: &[(&str, &str, &str)] = &[(
     "volumes, snapshots, and FlexClones of SnapMirror's destinations",
 )];
 
+/// The same where files are cloned.
+const FILE_CLONES: &[(&str, &str, &str)] = &[
+    ("/api/storage/file/clone", "all", "clones of files"),
+    (
+        "/api/storage/volumes/*/files",
+        "all",
+        "files, their bytes, the end of their clones",
+    ),
+];
+
 /// What a role is to be for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Also destinations of SnapMirror.
     pub snapmirror: bool,
+    /// Also clones of files, where bytes below `.snapshot` are refused.
+    pub file_clones: bool,
     /// The SVM whose role it is. Without one the cluster's.
     pub svm: Option<String>,
 }
@@ -56,9 +68,13 @@ pub fn rights(wanted: &Wanted) -> Vec<(&'static str, &'static str, &'static str)
         true => VOLUME_CLONES,
         false => &[],
     };
+    let files = match wanted.file_clones {
+        true => FILE_CLONES,
+        false => &[],
+    };
     let replaced = |path: &str| more.iter().any(|(other, _, _)| *other == path);
     let kept = RIGHTS.iter().filter(|(path, _, _)| !replaced(path));
-    kept.chain(more).copied().collect()
+    kept.chain(more).chain(files).copied().collect()
 }
 
 /// What to know about it.
@@ -72,6 +88,10 @@ pub fn notes(wanted: &Wanted) -> Vec<&'static str> {
     if !wanted.snapmirror {
         notes.push("destinations of SnapMirror need more: --snapmirror");
     }
+    notes.push(match wanted.file_clones {
+        true => "a role cannot allow the deleting of clones alone: this one may write and delete any file",
+        false => "files whose bytes the cluster refuses below .snapshot need more: --file-clones",
+    });
     notes
 }
 
@@ -81,9 +101,12 @@ mod tests {
 
     #[test]
     fn a_role_has_each_path_once_and_maps_nothing() {
-        for snapmirror in [false, true] {
+        for (snapmirror, file_clones) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
             let wanted = Wanted {
                 snapmirror,
+                file_clones,
                 svm: Some("svm1".into()),
             };
             let rights = rights(&wanted);
@@ -99,6 +122,8 @@ mod tests {
             let volumes = rights.iter().find(|right| right.0.ends_with("volumes"));
             let all = volumes.unwrap().1 == "all";
             assert_eq!(all, snapmirror);
+            let files = paths.iter().any(|path| path.contains("file"));
+            assert_eq!(files, file_clones);
         }
     }
 }

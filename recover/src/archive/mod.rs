@@ -13,6 +13,7 @@ mod acl;
 mod content;
 mod entry;
 mod links;
+mod owners;
 mod packed;
 mod report;
 mod run;

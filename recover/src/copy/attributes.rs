@@ -76,7 +76,9 @@ impl Run<'_> {
         node: ViewNode,
         metadata: &Metadata,
     ) -> Streams {
-        let mut owner_kept = true;
+        // Whoever it is set for would be whoever runs this.
+        let mut owner_kept =
+            metadata.uid != Metadata::NO_OWNER && metadata.gid != Metadata::NO_OWNER;
         if self.options.owner {
             let (uid, gid) = self.new_owner(item, node, metadata);
             if let Err(error) = target.set_owner(uid, gid) {

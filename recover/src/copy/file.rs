@@ -10,7 +10,8 @@ use super::stretches::Buffer;
 use super::temp::TempEntry;
 use super::verify::{Digest, reads_back};
 use crate::error::{Error, Result};
-use flr_fs::ByteSource;
+use flr_fs::{ByteSource, Metadata};
+use rustix::fs::{Gid, Uid};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -174,6 +175,7 @@ impl Run<'_> {
         let verified = self.verify(&task.item.destination, &file, &copied, buffer)?;
         let on = (&file, task.directory.kind());
         let streams = self.set_attributes(&task.item, on, task.node, &task.metadata);
+        self.keep_owner(task, &file);
         let identity = if self.options.hard_links || !task.dir.fresh {
             let stat = rustix::fs::fstat(&file).map_err(|errno| task.failed(errno))?;
             Some(Identity::of(&stat))
@@ -202,6 +204,30 @@ impl Run<'_> {
             ..Made::default()
         };
         Ok((Outcome::Done(Done::File { copied, made }), identity))
+    }
+
+    /// Gives a file whose owner the source does not tell that of the file that it replaces: else a restore
+    /// would hand it to whoever runs it.
+    fn keep_owner(&self, task: &Task, file: &File) {
+        let unknown = |id: u32| id == Metadata::NO_OWNER;
+        let (users, groups) = (&self.options.owners.users, &self.options.owners.groups);
+        let metadata = &task.metadata;
+        let (user, group) = (
+            unknown(users.map(metadata.uid)),
+            unknown(groups.map(metadata.gid)),
+        );
+        if !self.options.owner || !(user || group) {
+            return;
+        }
+        let Ok(Some(there)) = task.directory.stat(&task.name) else {
+            return;
+        };
+        let uid = user.then(|| Uid::from_raw(there.st_uid));
+        let gid = group.then(|| Gid::from_raw(there.st_gid));
+        if let Err(errno) = rustix::fs::fchown(file, uid, gid) {
+            self.tally
+                .warning(&task.item, &Warning::Owner(errno.into()));
+        }
     }
 
     fn identity_kept(&self, task: &Task) -> Option<Identity> {

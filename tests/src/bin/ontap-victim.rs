@@ -1,15 +1,17 @@
-//! A process that reads a LUN of a snapshot of ONTAP, or cleans up, and may be killed in the middle.
+//! A process that reads a LUN or a file of a snapshot of ONTAP, or cleans up, and may be killed in the middle.
 //! The configuration has the source `filer`, the environment says where that and the journal are.
 //!
-//! `ontap-victim points OBJECT | open OBJECT POINT OFFSET LEN | gc SVM`: prints lines that a test reads.
+//! `ontap-victim points OBJECT | open OBJECT POINT OFFSET LEN | files OBJECT POINT ACCESS PATH… | gc SVM`:
+//! prints lines that a test reads.
 //! `FLR_TEST_LIMIT_MS` is the limit of each step instead of the usual ones, `FLR_TEST_TTL_MS` how long a
 //! session is promised to last.
 
+use flr_fs::{ByteSource, Filesystem, RawName, StreamName};
 use flr_provider::clouds::Way;
 use flr_provider::engine::{Cleanup, GcOptions, Settings};
 use flr_provider::held::engine_with;
 use flr_provider::ontap::{Client, Ontap, OntapCloud, OntapSettings};
-use flr_provider::point::{Catalog, OpenHow, OpenedPoint, PointInfo};
+use flr_provider::point::{AccessMode, Catalog, OpenHow, OpenedPoint, PointInfo};
 use flr_provider::remote::{self, block_on};
 use sha2::{Digest, Sha256};
 use std::process::ExitCode;
@@ -32,6 +34,9 @@ fn main() -> ExitCode {
             let number = |text: &str| text.parse().expect("a number");
             let len = usize::try_from(number(len)).expect("a length");
             open(&catalog, object, point, number(offset), len)
+        }
+        ["files", object, point, access, paths @ ..] => {
+            files(&catalog, object, point, access, paths)
         }
         ["gc", svm] => gc(Client::new(&filer).expect("a client"), svm),
         other => panic!("{other:?}"),
@@ -102,12 +107,9 @@ fn open(
     offset: u64,
     len: usize,
 ) -> flr_provider::Result<ExitCode> {
-    let points = catalog.points(object)?;
-    let mut points = points.iter().rev();
-    let point = points.find(|point| point.name.as_deref() == Some(name) || point.id == name);
-    let point = point.expect("a point");
+    let point = chosen(catalog, object, name)?;
     let how = OpenHow::default();
-    let OpenedPoint { disks, held, notes } = catalog.open(point, &how)?;
+    let OpenedPoint { disks, held, notes } = catalog.open(&point, &how)?;
     for note in notes {
         println!("note {note}");
     }
@@ -120,6 +122,73 @@ fn open(
     }
     println!("read");
     Ok(told(&held.expect("something was made").close()))
+}
+
+fn chosen(catalog: &Ontap, object: &str, name: &str) -> flr_provider::Result<PointInfo> {
+    let points = catalog.points(object)?;
+    let mut points = points.into_iter().rev();
+    let point = points.find(|point| point.name.as_deref() == Some(name) || point.id == name);
+    Ok(point.expect("a point"))
+}
+
+/// Reads files one after the other; the sources of all of them stay open until the end.
+fn files(
+    catalog: &Ontap,
+    object: &str,
+    name: &str,
+    access: &str,
+    paths: &[&str],
+) -> flr_provider::Result<ExitCode> {
+    let point = chosen(catalog, object, name)?;
+    let how = OpenHow {
+        access: match access {
+            "auto" => AccessMode::Auto,
+            "direct" => AccessMode::Direct,
+            "clone" => AccessMode::Clone,
+            other => panic!("{other}"),
+        },
+        ..OpenHow::default()
+    };
+    let opened = catalog.open_files(&point, &how)?.expect("files");
+    for note in opened.notes {
+        println!("note {note}");
+    }
+    let mut sources = Vec::new();
+    let mut failed = false;
+    for path in paths {
+        match file(&*opened.filesystem, path) {
+            Ok((source, sum)) => {
+                println!("file {path} {} {sum}", source.size());
+                sources.push(source);
+            }
+            Err(error) => {
+                println!("error {path}: {error}");
+                failed = true;
+            }
+        }
+    }
+    println!("read");
+    drop((sources, opened.filesystem));
+    let cleanup = opened.held.map(|held| held.close()).unwrap_or_default();
+    let code = told(&cleanup);
+    Ok(match (failed, cleanup.is_clean()) {
+        (true, true) => ExitCode::FAILURE,
+        _ => code,
+    })
+}
+
+fn file(filesystem: &dyn Filesystem, path: &str) -> flr_fs::Result<(Arc<dyn ByteSource>, String)> {
+    let mut node = filesystem.root();
+    for name in path.split('/') {
+        let found = filesystem.lookup(node, RawName::new(name.as_bytes()))?;
+        node = found.ok_or(flr_fs::Request::NoSuchNode)?.node;
+    }
+    let source = filesystem.open(node, StreamName::Main)?;
+    let mut bytes = vec![0; usize::try_from(source.size()).expect("a size")];
+    source.read_at(0, &mut bytes)?;
+    let sum = Sha256::digest(&bytes);
+    let sum = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((source, sum))
 }
 
 fn gc(client: Client, svm: &str) -> flr_provider::Result<ExitCode> {

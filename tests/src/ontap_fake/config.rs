@@ -101,6 +101,17 @@ pub enum BelowSnapshot {
     NotThere,
 }
 
+/// Which sizes of files are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// All.
+    Told,
+    /// Only that of a file that is asked for by itself.
+    NotListed,
+    /// None.
+    Untold,
+}
+
 /// How an operation that more than one administrator must agree to is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Approval {
@@ -131,11 +142,17 @@ pub struct Settings {
     pub read_max: u64,
     /// How reading below `.snapshot` goes.
     pub below_snapshot: BelowSnapshot,
+    /// Which sizes of files are told.
+    pub sizes: Sizes,
+    /// Whether owner and group of files are told.
+    pub owners: bool,
+    /// Whether files are cloned by jobs.
+    pub file_clones_by_jobs: bool,
     /// How far every `GET` but those of data and jobs is behind.
     pub lag: Duration,
     /// The most records on a page, whatever was asked for.
     pub page_max: Option<usize>,
-    /// Operations that wait for approval: `DeleteLun`, `DeleteVolume`, `DeleteFile`.
+    /// Operations that wait for approval: `DeleteLun`, `DeleteVolume`, `DeleteFile`, `CloneFile`.
     pub needs_approval: BTreeSet<String>,
     /// How these are answered.
     pub approval: Approval,
@@ -163,6 +180,9 @@ impl Default for Settings {
             lun_data: None,
             read_max: 1 << 20,
             below_snapshot: BelowSnapshot::Allowed,
+            sizes: Sizes::Told,
+            owners: true,
+            file_clones_by_jobs: true,
             lag: Duration::ZERO,
             page_max: None,
             needs_approval: BTreeSet::new(),

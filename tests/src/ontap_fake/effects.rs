@@ -1,7 +1,7 @@
 //! What jobs do, when they do it.
 
-use super::content::Content;
 use super::error::{EEXIST, duplicate, not_there};
+use super::files::FileNode;
 use super::model::{Deleted, Lun, Volume};
 use super::state::State;
 use crate::stand_in::ServiceError;
@@ -32,8 +32,9 @@ pub(crate) enum Effect {
     CloneFile {
         volume: String,
         path: String,
-        content: Content,
+        of: Box<FileNode>,
         overwrite: bool,
+        auto_delete: bool,
     },
     DeleteSnapshot {
         volume: String,
@@ -102,8 +103,9 @@ pub(crate) fn run(state: &mut State, effect: Effect, now: i64) -> Result<(), Ser
         Effect::CloneFile {
             volume,
             path,
-            content,
+            of,
             overwrite,
+            auto_delete,
         } => {
             let key = format!("{volume}/{path}");
             let volume = state.change(now).volumes.get_mut(&volume);
@@ -111,7 +113,7 @@ pub(crate) fn run(state: &mut State, effect: Effect, now: i64) -> Result<(), Ser
             if volume.files.get(&path).is_some() && !overwrite {
                 return Err(error(409, EEXIST, "File exists").because("destination_path"));
             }
-            volume.files.add(&path, content, now);
+            volume.files.add_clone(&path, &of, auto_delete, now);
             state.made.insert(key);
         }
         Effect::DeleteSnapshot { volume, uuid } => {

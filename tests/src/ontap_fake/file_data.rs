@@ -3,7 +3,9 @@
 use super::config::BelowSnapshot;
 use super::context::Context;
 use super::effects::Effect;
-use super::error::{EACCES, EEXIST, EISDIR, invalid, missing, not_there, unexpected, unsupported};
+use super::error::{
+    EACCES, EEXIST, EISDIR, hal, invalid, missing, not_there, unexpected, unsupported,
+};
 use super::file_list::writable;
 use super::files::FileKind;
 use super::model::{Space, Volume};
@@ -11,6 +13,7 @@ use super::multipart;
 use super::tree::{Place, no_such_file};
 use super::volumes::visible;
 use crate::stand_in::error::{Result, error};
+use serde_json::json;
 
 /// Up to this release a clone needs its volume's name beside its UUID.
 const NAME_UNTIL: super::Version = super::Version(9, 13, 1);
@@ -110,16 +113,24 @@ pub(crate) fn clone(context: &Context<'_>) -> Result {
         }
     };
     let node = node.ok_or_else(|| no_such_file().because("source_path"))?;
-    let FileKind::File(content) = &node.kind else {
+    if !matches!(node.kind, FileKind::File(_)) {
         return Err(error(400, EISDIR, "Only files can be cloned.").because("source_path"));
-    };
+    }
     let effect = Effect::CloneFile {
         volume: uuid.to_owned(),
         path: to.to_owned(),
-        content: content.clone(),
+        of: Box::new(node.clone()),
         overwrite,
+        auto_delete: reading.flag("autodelete") == Some(true),
     };
-    context.job(&mut state, effect, 201, None)
+    if let Some(answer) = context.approval(&mut state, to) {
+        return answer;
+    }
+    if state.settings.file_clones_by_jobs {
+        return context.job(&mut state, effect, 201, None);
+    }
+    super::effects::run(&mut state, effect, context.now)?;
+    Ok(hal(201, &json!({})))
 }
 
 fn takes_files(volume: &Volume, path: &str) -> Result<()> {

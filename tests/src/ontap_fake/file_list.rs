@@ -1,5 +1,6 @@
 //! Files of a volume: which there are, and what they are.
 
+use super::config::{Settings, Sizes};
 use super::context::Context;
 use super::error::{ENOTEMPTY, EROFS, hal, missing};
 use super::files::{FileKind, base};
@@ -53,8 +54,9 @@ fn encoded(path: &str) -> String {
     percent_encode(path.as_bytes()).replace('.', "%2E")
 }
 
-/// A file's fields.
-fn fields(thing: &Thing, offset: i64, created: i64) -> Value {
+/// A file's fields. `alone`: it was asked for by itself.
+fn fields(settings: &Settings, thing: &Thing, created: i64, alone: bool) -> Value {
+    let offset = settings.utc_offset;
     let node = thing.node();
     let modified = time(node.map_or(created, |node| node.modified), offset);
     let mut value = json!({
@@ -73,6 +75,19 @@ fn fields(thing: &Thing, offset: i64, created: i64) -> Value {
         "changed_time": modified,
         "is_vm_aligned": false,
     });
+    let untold = match settings.sizes {
+        Sizes::Told => false,
+        Sizes::NotListed => !alone,
+        Sizes::Untold => true,
+    };
+    let fields = value.as_object_mut().expect("fields");
+    if untold {
+        fields.remove("size");
+    }
+    if !settings.owners {
+        fields.remove("owner_id");
+        fields.remove("group_id");
+    }
     if thing.is_directory() {
         value["is_junction"] = json!(false);
         value["is_snapshot"] = json!(matches!(thing, Thing::Snapshot));
@@ -85,13 +100,13 @@ fn fields(thing: &Thing, offset: i64, created: i64) -> Value {
 
 fn entry(
     context: &Context<'_>,
-    offset: i64,
+    settings: &Settings,
     created: i64,
     (name, thing): (&str, &Thing),
 ) -> Record {
     let directory = context.route.id("path");
     let volume = context.route.id("volume");
-    let mut value = fields(thing, offset, created);
+    let mut value = fields(settings, thing, created, false);
     value["path"] = json!(directory);
     value["name"] = json!(name);
     value["volume"] = json!({ "uuid": volume });
@@ -115,22 +130,22 @@ pub(crate) fn list(context: &Context<'_>) -> Result {
     let tables = context.seen(&state);
     let volume = visible(context, tables, context.route.id("volume"), "volume.uuid")?;
     let place = Place::find(&state, volume, context.route.id("path"))?;
-    let (offset, created) = (state.settings.utc_offset, volume.created);
+    let (settings, created) = (&state.settings, volume.created);
     let thing = place.thing(tables, volume)?;
     let mut records = Vec::new();
     match place.list(tables, volume) {
         Some(inside) => {
             for name in [".", ".."] {
-                records.push(entry(context, offset, created, (name, &Thing::Root)));
+                records.push(entry(context, settings, created, (name, &Thing::Root)));
             }
             for (name, thing) in &inside {
-                records.push(entry(context, offset, created, (name, thing)));
+                records.push(entry(context, settings, created, (name, thing)));
             }
         }
         // Of a file there is only itself.
         None => {
             let name = base(context.route.id("path"));
-            records.push(entry(context, offset, created, (name, &thing)));
+            records.push(entry(context, settings, created, (name, &thing)));
         }
     }
     let at_most = state.settings.page_max;
@@ -148,7 +163,7 @@ pub(crate) fn stat(context: &Context<'_>) -> Result {
     let path = context.route.id("path");
     let place = Place::find(&state, volume, path)?;
     let thing = place.thing(tables, volume)?;
-    let mut value = fields(&thing, state.settings.utc_offset, volume.created);
+    let mut value = fields(&state.settings, &thing, volume.created, true);
     value["path"] = json!(path);
     value["name"] = json!("");
     value["volume"] = json!({ "uuid": volume.uuid });

@@ -29,6 +29,8 @@ pub struct FileNode {
     pub inode: u64,
     /// When it was changed, in milliseconds since 1970.
     pub modified: i64,
+    /// Whether it goes when the volume runs full.
+    pub auto_delete: bool,
 }
 
 impl FileNode {
@@ -96,8 +98,17 @@ impl Files {
             group: 0,
             inode: 95 + self.last_inode,
             modified,
+            auto_delete: false,
         };
         self.nodes.insert(path.to_owned(), node);
+    }
+
+    /// Adds a clone of a file: owner and permissions are the file's, number and times are its own.
+    pub(crate) fn add_clone(&mut self, path: &str, of: &FileNode, auto_delete: bool, now: i64) {
+        self.put(path, of.kind.clone(), now);
+        let node = self.nodes.get_mut(path).expect("it was just put there");
+        (node.mode, node.owner, node.group) = (of.mode, of.owner, of.group);
+        node.auto_delete = auto_delete;
     }
 
     /// A file by its path.
@@ -133,6 +144,11 @@ impl Files {
     pub(crate) fn remove(&mut self, path: &str) {
         self.nodes
             .retain(|full, _| full != path && name_inside(full, path).is_none());
+    }
+
+    /// Takes away what goes when the volume runs full.
+    pub fn run_full(&mut self) {
+        self.nodes.retain(|_, node| !node.auto_delete);
     }
 
     /// All paths.

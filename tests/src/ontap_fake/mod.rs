@@ -37,7 +37,7 @@ mod volumes;
 
 pub use crate::stand_in::{Answer, FakeFault, Outcome, When};
 pub use authority::{Authority, ClientCertificate};
-pub use config::{Access, Approval, BelowSnapshot, Config, Settings, User, Version};
+pub use config::{Access, Approval, BelowSnapshot, Config, Settings, Sizes, User, Version};
 pub use content::Content;
 pub use files::{FileKind, FileNode, Files};
 pub use model::{

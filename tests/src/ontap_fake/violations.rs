@@ -82,7 +82,7 @@ fn forbidden(state: &State, route: &Route, reading: &Reading) -> Vec<String> {
             found
         }
         "DeleteVolume" => delete_volume(state, route, reading),
-        "DeleteFile" => named(base(route.id("path"))),
+        "DeleteFile" => delete_file(route, reading),
         "CloneFile" => clone_file(reading),
         "ReadLun" => too_much(reading, "data.size"),
         "ReadFile" => too_much(reading, "length"),
@@ -162,6 +162,14 @@ fn delete_volume(state: &State, route: &Route, reading: &Reading) -> Vec<String>
     found
 }
 
+fn delete_file(route: &Route, reading: &Reading) -> Vec<String> {
+    let mut found = named(base(route.id("path")));
+    if reading.switch("recurse").unwrap_or_default() {
+        found.push("a directory may be deleted".to_owned());
+    }
+    found
+}
+
 fn clone_file(reading: &Reading) -> Vec<String> {
     let to = reading.text("destination_path").unwrap_or_default();
     let mut found = named(base(to));
@@ -170,6 +178,13 @@ fn clone_file(reading: &Reading) -> Vec<String> {
     }
     if to.split('/').any(|part| part == ".snapshot") {
         found.push("a snapshot is written to".to_owned());
+    }
+    let source = reading.text("source_path").unwrap_or_default();
+    if !source.starts_with("./.snapshot/") {
+        found.push("it is no clone out of a snapshot".to_owned());
+    }
+    if reading.flag("autodelete") != Some(true) {
+        found.push("it would stay when the volume runs full".to_owned());
     }
     found
 }

@@ -1,7 +1,10 @@
 //! One call that goes wrong, in every way there is: what is read is right, and nothing is left.
 
-use crate::stage::{assert_clean, assert_read, for_each, place, run_open, world};
-use flr_tests::ontap_fake::{FakeFault, When};
+use crate::stage::{
+    FILE, assert_clean, assert_file, assert_read, for_each, place, run, run_open, world,
+    world_of_files,
+};
+use flr_tests::ontap_fake::{BelowSnapshot, FakeFault, When};
 
 /// Operations of a read of a LUN, and of one of a destination of SnapMirror.
 const OF_LUN: &[&str] = &[
@@ -21,6 +24,17 @@ const OF_VOLUME: &[&str] = &[
     "GetJob",
     "PatchVolume",
     "DeleteVolume",
+];
+
+/// Of a read of a file through its clone.
+const OF_FILE: &[&str] = &[
+    "ListVolumes",
+    "StatFile",
+    "CloneFile",
+    "GetJob",
+    "ListFiles",
+    "ReadFile",
+    "DeleteFile",
 ];
 
 fn faults() -> Vec<(&'static str, FakeFault)> {
@@ -66,6 +80,31 @@ fn any_call_may_fail_once() {
 }
 
 #[test]
+fn any_call_for_a_clone_of_a_file_may_fail_once() {
+    let mut cases = Vec::new();
+    for below in [BelowSnapshot::DataRefused, BelowSnapshot::Refused] {
+        for operation in OF_FILE {
+            for (name, fault) in faults() {
+                cases.push((below, *operation, name, fault));
+            }
+        }
+    }
+    for_each(&cases, |(below, operation, name, fault)| {
+        let fake = world_of_files(*below);
+        let place = place(&fake);
+        let (wrong, fault) = (*operation, fault.clone());
+        fake.set_rule(move |call| {
+            (call.operation == wrong && call.nth == 1).then(|| fault.clone())
+        });
+        let output = run(place.path(), &FILE);
+        let when = format!("{below:?} {operation} {name}");
+        assert_file(&output, 2, &when);
+        fake.clear_rule();
+        assert_clean(&fake, &when);
+    });
+}
+
+#[test]
 fn bytes_that_are_not_those_asked_for_are_never_taken() {
     for change in 0..4 {
         let fake = world();
@@ -90,6 +129,21 @@ fn bytes_that_are_not_those_asked_for_are_never_taken() {
         }
         fake.clear_change();
         crate::stage::assert_clean_after_gc(&fake, place.path(), &change.to_string());
+    }
+}
+
+#[test]
+fn a_lost_reply_of_a_clone_of_a_file_makes_no_second_one() {
+    for by_jobs in [false, true] {
+        let fake = world_of_files(BelowSnapshot::Refused);
+        let place = place(&fake);
+        fake.state().settings.file_clones_by_jobs = by_jobs;
+        fake.set_rule(|call| {
+            let it = call.operation == "CloneFile" && call.nth == 1;
+            it.then_some(FakeFault::Reset(When::AfterEffect, 0))
+        });
+        assert_file(&run(place.path(), &FILE), 2, "lost");
+        assert_clean(&fake, "lost");
     }
 }
 

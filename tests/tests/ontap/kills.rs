@@ -1,10 +1,10 @@
 //! A process that is killed at every request, and what one clean-up makes of it.
 
 use crate::stage::{
-    assert_clean, assert_clean_after_gc, assert_read, for_each, killed, open, place, run, run_open,
-    said, world,
+    FILE, assert_clean, assert_clean_after_gc, assert_file, assert_read, for_each, killed, open,
+    place, run, run_open, said, world, world_of_files,
 };
-use flr_tests::ontap_fake::{FakeFault, When};
+use flr_tests::ontap_fake::{BelowSnapshot, Content, FakeFault, When};
 
 /// How many requests a read takes: of those that matter here the reads in the middle are left out.
 fn steps(object: &str, seed: u8) -> Vec<(usize, bool)> {
@@ -42,6 +42,88 @@ fn killed_at_every_request_and_one_clean_up_later_nothing_is_left() {
             assert_clean_after_gc(&fake, place.path(), &name);
         });
     }
+}
+
+#[test]
+fn killed_at_every_request_for_a_file_and_one_clean_up_later_nothing_is_left() {
+    for below in [BelowSnapshot::DataRefused, BelowSnapshot::Refused] {
+        let fake = world_of_files(below);
+        let here = place(&fake);
+        assert_file(&run(here.path(), &FILE), 2, "steps");
+        let calls = fake.requests();
+        let mut steps = Vec::new();
+        let mut reads = 0;
+        for (call, at) in calls.iter().zip(1..) {
+            let read = call.operation == "ReadFile";
+            reads += usize::from(read);
+            if read && reads > 3 {
+                continue;
+            }
+            steps.push((at, true));
+            if ["CloneFile", "DeleteFile"].contains(&call.operation.as_str()) {
+                steps.push((at, false));
+            }
+        }
+        assert!(steps.len() > 15, "{}", steps.len());
+        for_each(&steps, |(at, before)| {
+            let fake = world_of_files(below);
+            let place = place(&fake);
+            let name = format!("{below:?}: request {at}, before its effect: {before}");
+            let was = killed(&fake, place.path(), &FILE, *at, *before);
+            assert!(was, "{name} never comes");
+            assert_clean_after_gc(&fake, place.path(), &name);
+        });
+    }
+}
+
+/// Leaves a clone of a file.
+fn kill_at_clone(fake: &flr_tests::ontap_fake::Fake, place: &std::path::Path) {
+    let calls = {
+        let probe = world_of_files(BelowSnapshot::Refused);
+        let other = crate::stage::place(&probe);
+        run(other.path(), &FILE);
+        probe.requests()
+    };
+    let first = calls.iter().position(|call| call.operation == "ReadFile");
+    assert!(killed(fake, place, &FILE, first.expect("a read") + 1, true));
+    assert_eq!(fake.state().leftovers().len(), 1);
+}
+
+#[test]
+fn killed_while_it_cleans_up_a_clone_of_a_file_and_the_next_one_does_it() {
+    for at in 1..8 {
+        let fake = world_of_files(BelowSnapshot::Refused);
+        let place = place(&fake);
+        kill_at_clone(&fake, place.path());
+        killed(&fake, place.path(), &["gc", "svm1"], at, at % 2 == 0);
+        assert_clean_after_gc(&fake, place.path(), &format!("file gc {at}"));
+    }
+}
+
+#[test]
+fn a_clone_of_a_file_is_known_by_its_name_from_another_host() {
+    let fake = world_of_files(BelowSnapshot::Refused);
+    let (here, elsewhere) = (place(&fake), place(&fake));
+    kill_at_clone(&fake, here.path());
+    // What only looks like one of ours, and the name of ours with something behind it.
+    let mut state = fake.state();
+    let now = state.now();
+    let files = &mut state.volume_mut("svm1", "vol1").unwrap().files;
+    let ours = files.paths().find(|path| path.starts_with("flr_"));
+    let longer = format!("x{}", ours.expect("a clone"));
+    files.add(&longer, Content::from_bytes("theirs"), now);
+    drop(state);
+    // Not before it has expired: its owner may live.
+    let early = run(elsewhere.path(), &["gc", "svm1"]);
+    assert_eq!(early.status.code(), Some(0), "{}", said(&early));
+    assert_eq!(fake.state().leftovers().len(), 1);
+    fake.set_clock_skew(3 * 3600);
+    // A file's name cannot be marked.
+    let late = run(elsewhere.path(), &["gc", "svm1"]);
+    assert_clean(&fake, &said(&late));
+    let state = fake.state();
+    let files = &state.volume("svm1", "vol1").unwrap().files;
+    assert!(files.get(&longer).is_some());
 }
 
 #[test]

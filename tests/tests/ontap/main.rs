@@ -1,4 +1,4 @@
-//! LUNs of snapshots of ONTAP, read through clones that leave nothing: by a process of its own, against a
+//! LUNs and files of snapshots of ONTAP, read through clones that leave nothing: by a process of its own, against a
 //! stand-in, that is killed and lied to at every step.
 
 #![expect(
@@ -7,6 +7,7 @@
 )]
 
 mod faults;
+mod files;
 mod kills;
 mod life;
 mod refused;

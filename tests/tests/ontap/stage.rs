@@ -1,6 +1,6 @@
 //! A cluster with LUNs in snapshots, and a process that reads them.
 
-use flr_tests::ontap_fake::{Config, Content, Fake, VolumeType};
+use flr_tests::ontap_fake::{BelowSnapshot, Config, Content, Fake, VolumeType};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -50,6 +50,9 @@ pub(crate) fn world_with(config: Config) -> Fake {
     decoy.comment = Some("flr:session=prod".to_owned());
     state.take_snapshot("svm1", "vol1", "nightly.1");
     let set = |state: &mut flr_tests::ontap_fake::State, seed| {
+        let now = state.now();
+        let files = &mut state.volume_mut("svm1", "vol1").expect("a volume").files;
+        files.add("vm/web.img", content(seed), now);
         let lun = state.lun_mut("svm1", "vol1", "lun0").expect("a LUN");
         lun.content = content(seed);
     };
@@ -63,6 +66,27 @@ pub(crate) fn world_with(config: Config) -> Fake {
     mirror.kind = VolumeType::Dp;
     drop(state);
     fake
+}
+
+/// The same, of which nothing below `.snapshot` is handed out, or no bytes.
+pub(crate) fn world_of_files(below: BelowSnapshot) -> Fake {
+    let fake = world();
+    fake.state().settings.below_snapshot = below;
+    fake
+}
+
+/// What is typed to read a file of a snapshot.
+pub(crate) const FILE: [&str; 5] = ["files", "vol1", "nightly.0", "auto", "vm/web.img"];
+
+/// That a file was read as it was.
+#[track_caller]
+pub(crate) fn assert_file(output: &Output, seed: u8, when: &str) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(0), "{when}: {said}");
+    let sum = Sha256::digest(bytes(seed));
+    let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let line = format!("file vm/web.img {SIZE} {sum}\n");
+    assert!(said.contains(&line), "{when}: {said}");
 }
 
 /// A victim's place: its configuration and its journal are there.

@@ -21,6 +21,7 @@ fn all() -> Vec<Code> {
     all.extend_from_slice(registry::codes::ALL);
     all.extend_from_slice(walk::codes::ALL);
     all.extend_from_slice(check::codes::ALL);
+    all.extend_from_slice(flr_provider::ontap::FILE_CODES);
     all
 }
 

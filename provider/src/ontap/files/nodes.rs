@@ -1,7 +1,8 @@
 //! What nodes are called, and where they are. The number of a node comes of its path, so that it is the
 //! same whenever the snapshot is opened.
 
-use flr_fs::{Metadata, NodeId, Request};
+use super::wire::Record;
+use flr_fs::{FileKind, Metadata, NodeFlags, NodeId, Request, Timestamp};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,13 +15,60 @@ const DEPTH_MAX: usize = 4096;
 /// The root.
 pub(super) const ROOT: NodeId = NodeId(0);
 
+/// What is known of a node.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) metadata: Metadata,
+    pub(super) is_lun: bool,
+    /// Whether its size was told. One that was not is no file of none.
+    pub(super) is_sized: bool,
+}
+
+impl Known {
+    /// What a record says. `None`: it is nothing that has a place in a tree.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        let metadata = record.metadata()?;
+        Some(Self {
+            is_lun: record.is_lun(),
+            is_sized: metadata.kind != FileKind::File || record.size().is_some(),
+            metadata,
+        })
+    }
+
+    /// A directory of which nothing else is known. Its mode is the least that lets its owner in.
+    pub(super) fn directory() -> Self {
+        let metadata = Metadata {
+            kind: FileKind::Directory,
+            mode: 0o700,
+            uid: Metadata::NO_OWNER,
+            gid: Metadata::NO_OWNER,
+            size: 0,
+            nlink: 1,
+            inode: 0,
+            blocks: 0,
+            rdev: None,
+            atime: Timestamp::default(),
+            mtime: Timestamp::default(),
+            ctime: Timestamp::default(),
+            btime: None,
+            flags: NodeFlags::default(),
+            generation: 0,
+            project: None,
+        };
+        Self {
+            metadata,
+            is_lun: false,
+            is_sized: true,
+        }
+    }
+}
+
 /// A node that was seen.
 #[derive(Clone, Debug)]
 struct Node {
     parent: NodeId,
     name: Box<str>,
-    metadata: Metadata,
-    is_lun: bool,
+    known: Known,
 }
 
 /// All nodes that were seen.
@@ -35,13 +83,7 @@ impl Nodes {
     }
 
     /// The number of a name in a directory; what is known of it is remembered.
-    pub(super) fn add(
-        &self,
-        parent: NodeId,
-        name: &str,
-        metadata: &Metadata,
-        is_lun: bool,
-    ) -> flr_fs::Result<NodeId> {
+    pub(super) fn add(&self, parent: NodeId, name: &str, new: &Known) -> flr_fs::Result<NodeId> {
         let id = id_of(parent, name);
         let mut map = self.map();
         let known = map.get(&id.0);
@@ -50,23 +92,39 @@ impl Nodes {
             || id == ROOT
         {
             // Two names of one number, or too many: neither happens to those who mean well.
-            return Err(super::tree::refused("there are too many files in it"));
+            return Err(super::codes::refused("there are too many files in it"));
         }
         let node = Node {
             parent,
             name: name.into(),
-            metadata: metadata.clone(),
-            is_lun,
+            known: new.clone(),
         };
         map.insert(id.0, node);
         Ok(id)
     }
 
     /// What is known of a node.
-    pub(super) fn get(&self, id: NodeId) -> flr_fs::Result<(Metadata, bool)> {
+    pub(super) fn get(&self, id: NodeId) -> flr_fs::Result<Known> {
         let map = self.map();
         let node = map.get(&id.0).ok_or(Request::NoSuchNode)?;
-        Ok((node.metadata.clone(), node.is_lun))
+        Ok(node.known.clone())
+    }
+
+    /// What more is known of it.
+    pub(super) fn put(&self, id: NodeId, known: &Known) -> flr_fs::Result<()> {
+        let mut map = self.map();
+        let node = map.get_mut(&id.0).ok_or(Request::NoSuchNode)?;
+        node.known = known.clone();
+        Ok(())
+    }
+
+    /// What is known of a name in a directory, if it was seen.
+    pub(super) fn find(&self, parent: NodeId, name: &str) -> Option<(NodeId, Known)> {
+        let id = id_of(parent, name);
+        let map = self.map();
+        let node = map.get(&id.0)?;
+        let is_it = node.parent == parent && &*node.name == name;
+        is_it.then(|| (id, node.known.clone()))
     }
 
     /// The path of a node inside of the snapshot; that of the root is empty.
@@ -96,33 +154,11 @@ fn id_of(parent: NodeId, name: &str) -> NodeId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flr_fs::{FileKind, NodeFlags, Timestamp};
-
-    fn metadata() -> Metadata {
-        Metadata {
-            kind: FileKind::Directory,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            nlink: 1,
-            inode: 64,
-            blocks: 0,
-            rdev: None,
-            atime: Timestamp::default(),
-            mtime: Timestamp::default(),
-            ctime: Timestamp::default(),
-            btime: None,
-            flags: NodeFlags::default(),
-            generation: 0,
-            project: None,
-        }
-    }
 
     #[test]
     fn nodes_have_paths_and_lasting_numbers() {
         let nodes = Nodes::default();
-        let add = |parent, name| nodes.add(parent, name, &metadata(), false).unwrap();
+        let add = |parent, name| nodes.add(parent, name, &Known::directory()).unwrap();
         let dir = add(ROOT, "a");
         let file = add(dir, "b.c");
         assert_eq!(nodes.path(file).unwrap(), "a/b.c");
@@ -130,9 +166,13 @@ mod tests {
         assert_eq!(add(ROOT, "a"), dir);
         assert_ne!(add(ROOT, "ab.c"), file);
         assert_eq!(
-            Nodes::default().add(ROOT, "a", &metadata(), false).unwrap(),
+            Nodes::default()
+                .add(ROOT, "a", &Known::directory())
+                .unwrap(),
             dir
         );
+        assert_eq!(nodes.find(ROOT, "a").unwrap().0, dir);
+        assert!(nodes.find(ROOT, "b.c").is_none());
         assert!(nodes.path(NodeId(7)).is_err());
         assert!(nodes.get(ROOT).is_err());
     }

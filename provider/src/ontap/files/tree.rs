@@ -1,8 +1,10 @@
 //! The files of a snapshot as a filesystem.
 
-use super::super::client::Client;
-use super::data::FileStore;
-use super::nodes::{Nodes, ROOT};
+use super::by_name;
+use super::codes::{LISTING, failed, refused};
+use super::data::{FileStore, Way};
+use super::nodes::{Known, Nodes, ROOT};
+use super::through::Through;
 use super::under::Under;
 use super::wire::{self, Record};
 use crate::fault::{Fault, FaultKind};
@@ -13,7 +15,6 @@ use flr_fs::{
     ByteSource, DirCursor, DirEntry, DirItem, FileKind, Filesystem, Found, Memory, Metadata,
     NodeId, RawName, Request, StreamName, Want, XattrName,
 };
-use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -24,25 +25,34 @@ const ENTRY_BYTES: usize = 400;
 
 /// What tells a snapshot from all others.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Which<'a> {
+pub(super) struct Which<'a> {
     /// Id of the cluster.
-    pub(in super::super) cluster: &'a str,
-    /// Id of the volume.
-    pub(in super::super) volume: &'a str,
-    /// Its name, which is shown.
-    pub(in super::super) label: &'a str,
+    pub(super) cluster: &'a str,
+    /// The volume's name, which is shown.
+    pub(super) label: &'a str,
     /// Id of the snapshot.
-    pub(in super::super) snapshot: &'a str,
-    /// The name that it has now.
-    pub(in super::super) name: &'a str,
+    pub(super) snapshot: &'a str,
+    /// Bytes that the volume has room for now; 0 if that is not told.
+    pub(super) size: u64,
+}
+
+/// How names are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// Directories below `.snapshot` are listed.
+    Listed,
+    /// They are not: only a whole path leads to a file.
+    Guessed,
 }
 
 /// Files of a volume at a snapshot. Every call asks the cluster, but for what was asked lately.
 #[derive(Debug)]
-pub(in super::super) struct FileTree {
+pub(super) struct FileTree {
     under: Arc<Under>,
     cluster: String,
     reading: remote::Settings,
+    through: Through,
+    names: Names,
     info: FsInfo,
     root: Metadata,
     nodes: Nodes,
@@ -53,36 +63,46 @@ pub(in super::super) struct FileTree {
 struct Entry {
     name: String,
     node: NodeId,
-    metadata: Metadata,
+    known: Known,
 }
 
 impl FileTree {
     /// Looks at the root. Blocks.
     ///
     /// # Errors
-    /// The cluster does not let files below `.snapshot` be seen.
-    pub(in super::super) fn open(
-        client: &Client,
+    /// The cluster does not let files below `.snapshot` be seen, and no clones of them be made.
+    pub(super) fn open(
+        under: Arc<Under>,
         which: &Which<'_>,
+        through: Through,
         reading: &remote::Settings,
     ) -> Result<Arc<Self>, Fault> {
-        let under = Under::new(client, which.volume, which.snapshot, which.name);
-        let root = block_on(retry_calls(|| stat(&under, "")))?;
-        let root = root.and_then(|root| root.metadata());
-        let root = root.filter(|root| root.kind == FileKind::Directory);
-        let root = root.ok_or_else(|| {
-            let message = "the cluster shows no directory of the snapshot";
-            Fault::new(FaultKind::Refused, message)
-        })?;
+        let (names, root) = match root(block_on(retry_calls(|| stat(&under, "")))) {
+            Ok(root) => (Names::Listed, root),
+            Err(fault) if through.may_guess(&fault) => {
+                let now = block_on(retry_calls(|| by_name::now(&under, ".")));
+                // What was refused first says more.
+                let now = root(now).map_err(|_| fault)?;
+                (Names::Guessed, now)
+            }
+            Err(fault) => return Err(fault),
+        };
         Ok(Arc::new(Self {
-            under: Arc::new(under),
+            under,
             cluster: which.cluster.to_owned(),
             reading: reading.clone(),
+            through,
+            names,
             info: info(which),
             root,
             nodes: Nodes::default(),
             listings: Cache::with_shards(LISTINGS_MAX, 1),
         }))
+    }
+
+    /// Whether only whole paths lead to files.
+    pub(super) fn is_guessed(&self) -> bool {
+        self.names == Names::Guessed
     }
 
     /// Asks, some times if need be.
@@ -103,11 +123,27 @@ impl FileTree {
         }
     }
 
-    /// The size of what a listing shows without bytes. One that is not told is no file of none.
-    fn told_size(&self, path: &str) -> flr_fs::Result<u64> {
-        let record = self.ask(|| stat(&self.under, path))?;
-        let size = record.as_ref().and_then(Record::size);
-        size.ok_or_else(|| refused("the server does not say how large the file is"))
+    /// What is known of a node; one whose size was not told is asked for again. One that is still not
+    /// told is no file of none.
+    fn known(&self, node: NodeId) -> flr_fs::Result<Known> {
+        let known = self.nodes.get(node)?;
+        if known.is_sized {
+            return Ok(known);
+        }
+        let path = self.nodes.path(node)?;
+        let record = self.ask(|| stat(&self.under, &path))?;
+        let known = record.as_ref().and_then(Known::of);
+        let known = known.filter(|known| known.is_sized);
+        let known =
+            known.ok_or_else(|| refused("the server does not say how large the file is"))?;
+        self.nodes.put(node, &known)?;
+        Ok(known)
+    }
+
+    /// A name in a directory, where that can be looked into.
+    fn seen(&self, full: &str) -> flr_fs::Result<Option<Known>> {
+        let record = self.ask(|| stat(&self.under, full))?;
+        Ok(record.as_ref().and_then(Known::of))
     }
 
     fn listing(&self, dir: NodeId) -> flr_fs::Result<Arc<Vec<Entry>>> {
@@ -115,22 +151,25 @@ impl FileTree {
             return Ok(listing);
         }
         let path = self.directory(dir)?;
+        if self.is_guessed() {
+            let detail = "what was in this directory cannot be told: the cluster lists nothing below .snapshot";
+            return Err(flr_fs::Error::unsupported(LISTING, 0, detail));
+        }
         let records = self.ask(|| list(&self.under, &path))?;
         let mut entries = Vec::with_capacity(records.len());
         for record in records {
             // Streams have no place in a directory.
-            let Some(metadata) = record.metadata() else {
+            let Some(known) = Known::of(&record) else {
                 continue;
             };
             if !wire::is_name(&record.name) {
                 return Err(refused("the server lists a name that no file can have"));
             }
-            let node = (self.nodes).add(dir, &record.name, &metadata, record.is_lun())?;
-            let name = record.name;
+            let node = (self.nodes).add(dir, &record.name, &known)?;
             entries.push(Entry {
-                name,
+                name: record.name,
                 node,
-                metadata,
+                known,
             });
         }
         let entries = Arc::new(entries);
@@ -138,6 +177,16 @@ impl FileTree {
         self.listings.insert(dir, Arc::clone(&entries), bytes);
         Ok(entries)
     }
+}
+
+/// The root, which is a directory.
+fn root(answer: Result<Option<Record>, Fault>) -> Result<Metadata, Fault> {
+    let root = answer?.and_then(|root| root.metadata());
+    let root = root.filter(|root| root.kind == FileKind::Directory);
+    root.ok_or_else(|| {
+        let message = "the cluster shows no directory of the snapshot";
+        Fault::new(FaultKind::Refused, message)
+    })
 }
 
 async fn list(under: &Under, path: &str) -> Result<Vec<Record>, Fault> {
@@ -157,7 +206,7 @@ fn info(which: &Which<'_>) -> FsInfo {
         kind: "ontap",
         label: which.label.as_bytes().to_vec(),
         uuid: Some(which.snapshot.to_owned()),
-        size: 0,
+        size: which.size,
         block_size: 4096,
         blocks_free: 0,
         nodes: 0,
@@ -168,20 +217,6 @@ fn info(which: &Which<'_>) -> FsInfo {
         features: Vec::new(),
         last_mounted: Vec::new(),
     }
-}
-
-/// A fault of the server as the error of a filesystem.
-fn failed(fault: Fault) -> flr_fs::Error {
-    let kind = match fault.kind {
-        FaultKind::Denied => io::ErrorKind::PermissionDenied,
-        FaultKind::Unknown | FaultKind::Throttled => io::ErrorKind::TimedOut,
-        _ => io::ErrorKind::Other,
-    };
-    flr_fs::Error::io(0, io::Error::new(kind, fault))
-}
-
-pub(super) fn refused(message: &str) -> flr_fs::Error {
-    failed(Fault::new(FaultKind::Refused, message))
 }
 
 impl Filesystem for FileTree {
@@ -196,7 +231,7 @@ impl Filesystem for FileTree {
     fn metadata(&self, node: NodeId) -> flr_fs::Result<Metadata> {
         match node {
             ROOT => Ok(self.root.clone()),
-            node => Ok(self.nodes.get(node)?.0),
+            node => Ok(self.known(node)?.metadata),
         }
     }
 
@@ -212,17 +247,22 @@ impl Filesystem for FileTree {
             "" => name.to_owned(),
             path => format!("{path}/{name}"),
         };
-        let Some(record) = self.ask(|| stat(&self.under, &full))? else {
+        let found = match self.names {
+            Names::Listed => self.seen(&full)?,
+            Names::Guessed => match self.nodes.find(dir, name) {
+                // Each look may make a clone.
+                Some((_, known)) => Some(known),
+                None => by_name::look(&self.under, self.through.clones()?, &full)?,
+            },
+        };
+        let Some(known) = found else {
             return Ok(None);
         };
-        let Some(metadata) = record.metadata() else {
-            return Ok(None);
-        };
-        let node = self.nodes.add(dir, name, &metadata, record.is_lun())?;
+        let node = self.nodes.add(dir, name, &known)?;
         Ok(Some(Found {
             node,
             stored_name: name.as_bytes().to_vec(),
-            metadata,
+            metadata: self.known(node)?.metadata,
         }))
     }
 
@@ -238,12 +278,13 @@ impl Filesystem for FileTree {
         for (entry, next) in listing.iter().zip(1..).skip(skipped) {
             let metadata = match want {
                 Want::Names => None,
-                Want::Metadata => Some(Ok(entry.metadata.clone())),
+                Want::Metadata if entry.known.is_sized => Some(Ok(entry.known.metadata.clone())),
+                Want::Metadata => Some(self.known(entry.node).map(|known| known.metadata)),
             };
             let item = DirItem::Entry(DirEntry {
                 name: RawName::new(entry.name.as_bytes()),
                 node: entry.node,
-                kind: Some(entry.metadata.kind),
+                kind: Some(entry.known.metadata.kind),
                 next: DirCursor(next),
                 metadata,
                 hidden: false,
@@ -279,24 +320,32 @@ impl Filesystem for FileTree {
         if stream != StreamName::Main {
             return Err(Request::NoSuchStream.into());
         }
-        let metadata = self.metadata(node)?;
+        if node == ROOT {
+            return Err(Request::IsADirectory.into());
+        }
+        let Known {
+            metadata, is_lun, ..
+        } = self.known(node)?;
         match metadata.kind {
             FileKind::File => {}
             FileKind::Directory => return Err(Request::IsADirectory.into()),
             _ => return Err(Request::NoContent.into()),
         }
-        let path = self.nodes.path(node)?;
-        if self.nodes.get(node)?.1 {
+        if is_lun {
             return Err(refused("it is a LUN: read it as one, ontap:SVM/VOLUME/LUN"));
         }
-        let size = match metadata.size {
-            0 => self.told_size(&path)?,
-            size => size,
-        };
-        if size == 0 {
+        if metadata.size == 0 {
             return Ok(Arc::new(Memory::new(Vec::new())));
         }
-        let store = FileStore::new(&self.under, &self.cluster, path, size);
+        let (path, size) = (self.nodes.path(node)?, metadata.size);
+        let way = match self.names {
+            Names::Guessed => Way::Cloned(Arc::clone(self.through.clones()?)),
+            Names::Listed => {
+                let ask = |range| self.ask(|| super::data::direct(&self.under, &path, range));
+                self.through.way(&path, size, ask)?
+            }
+        };
+        let store = FileStore::new(&self.under, way, &self.cluster, (path, size));
         Ok(Chunked::new(store, &self.reading))
     }
 }

@@ -54,19 +54,25 @@ impl Under {
             {
                 return answer;
             }
-            let snapshot = api::snapshot(&self.client, &self.volume, &self.snapshot).await?;
-            let now = snapshot.ok_or_else(|| {
-                let message = format!("the snapshot {before} was deleted meanwhile");
-                Fault::new(FaultKind::Refused, message)
-            })?;
-            if now.name == before {
+            let now = self.now().await?;
+            if now == before {
                 return answer;
             }
-            tracing::info!("the snapshot {before} is called {} now", now.name);
-            *self.name() = now.name;
+            tracing::info!("the snapshot {before} is called {now} now");
         }
         let message = "the snapshot is renamed again and again";
         Err(Fault::new(FaultKind::Unknown, message))
+    }
+
+    /// The name that the snapshot has now.
+    pub(super) async fn now(&self) -> Result<String, Fault> {
+        let snapshot = api::snapshot(&self.client, &self.volume, &self.snapshot).await?;
+        let now = snapshot.ok_or_else(|| {
+            let message = format!("the snapshot {} was deleted meanwhile", self.name());
+            Fault::new(FaultKind::Refused, message)
+        })?;
+        self.name().clone_from(&now.name);
+        Ok(now.name)
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::super::api::{timestamp_of, volume_path};
 use super::super::client::Client;
+use super::super::job::Ended;
 use super::super::text::in_file_path;
 use crate::fault::{Fault, FaultKind};
 use bytes::Bytes;
 use flr_fs::{FileKind, Metadata, NodeFlags, Timestamp};
+use reqwest::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const FIELDS: &str = "name,type,size,bytes_used,inode_number,inode_generation,hard_links_count,\
     unix_permissions,owner_id,group_id,creation_time,modified_time,accessed_time,changed_time";
@@ -17,8 +19,8 @@ const PAGE: &str = "1000";
 /// A file of a listing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Record {
-    pub(super) name: String,
+pub(in super::super) struct Record {
+    pub(in super::super) name: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
     size: Option<u64>,
@@ -65,8 +67,8 @@ impl Record {
         Some(Metadata {
             kind,
             mode: mode(&self.unix_permissions, kind),
-            uid: self.owner_id.unwrap_or(0),
-            gid: self.group_id.unwrap_or(0),
+            uid: self.owner_id.unwrap_or(Metadata::NO_OWNER),
+            gid: self.group_id.unwrap_or(Metadata::NO_OWNER),
             size: size.unwrap_or(0),
             nlink: self.hard_links_count.unwrap_or(1).max(1),
             inode: self.inode_number,
@@ -80,6 +82,11 @@ impl Record {
             generation: self.inode_generation,
             project: None,
         })
+    }
+
+    /// Whether it is a file, and nothing else.
+    pub(in super::super) fn is_file(&self) -> bool {
+        self.kind == "file"
     }
 
     /// Whether it is a LUN, which the interface for files does not read.
@@ -142,7 +149,7 @@ pub(super) async fn list(client: &Client, volume: &str, path: &str) -> Result<Ve
 }
 
 /// One file, with the target of a link.
-pub(super) async fn stat(
+pub(in super::super) async fn stat(
     client: &Client,
     volume: &str,
     path: &str,
@@ -171,6 +178,50 @@ pub(super) async fn bytes(
     let (at, length) = (offset.to_string(), len.to_string());
     let query = [("byte_offset", at.as_str()), ("length", length.as_str())];
     client.bytes(&path_of(volume, path)?, &query, len).await
+}
+
+/// Files of a volume's root whose names fit; `*` stands for anything.
+pub(in super::super) async fn named(
+    client: &Client,
+    volume: &str,
+    pattern: &str,
+) -> Result<Vec<Record>, Fault> {
+    let path = format!("{}/files", volume_path(volume)?);
+    let query = [
+        ("name", pattern),
+        ("fields", "name,type"),
+        ("max_records", PAGE),
+    ];
+    client.list(&path, &query).await
+}
+
+/// Clones a file that is in a snapshot into the volume's root. `volume` is its id and its name: releases up
+/// to 9.13 want both. It may be deleted by ONTAP when the volume runs full.
+pub(in super::super) async fn clone(
+    client: &Client,
+    (uuid, volume): (&str, &str),
+    source: &str,
+    name: &str,
+) -> Result<Ended, Fault> {
+    let body = json!({
+        "volume": {"uuid": uuid, "name": volume},
+        "source_path": source,
+        "destination_path": name,
+        "autodelete": true,
+    });
+    client
+        .change(Method::POST, "/storage/file/clone", &[], Some(&body))
+        .await
+}
+
+/// Deletes a file of a volume; a directory only if it is empty.
+pub(in super::super) async fn delete(
+    client: &Client,
+    volume: &str,
+    path: &str,
+) -> Result<Ended, Fault> {
+    let path = path_of(volume, path)?;
+    client.change(Method::DELETE, &path, &[], None).await
 }
 
 #[cfg(test)]

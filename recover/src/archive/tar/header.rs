@@ -4,6 +4,7 @@ use super::padding;
 use super::pax::Records;
 use super::sparse::Map;
 use crate::archive::entry::Entry;
+use crate::archive::owners::number;
 use crate::error::{Error, Result};
 use flr_fs::bytes::{clamp_usize, len_u64};
 use flr_fs::{DeviceNumber, FileKind};
@@ -130,7 +131,7 @@ fn set_link(header: &mut Header, records: &mut Records, link: &[u8]) {
 }
 
 fn set_owners(header: &mut Header, records: &mut Records, entry: &Entry<'_>) {
-    let (uid, gid) = (entry.metadata.uid, entry.metadata.gid);
+    let (uid, gid) = (number(entry.metadata.uid), number(entry.metadata.gid));
     let user = entry.owners.users.name_of(uid).unwrap_or_default();
     let group = entry.owners.groups.name_of(gid).unwrap_or_default();
     header.set_uid(uid.into());

@@ -1,6 +1,7 @@
 //! What is said of an entry: before it, behind it, and in the directory (APPNOTE 4.3.7, 4.3.9, 4.3.12).
 
 use crate::archive::entry::Entry;
+use crate::archive::owners::number;
 use flr_fs::{FileKind, Timestamp};
 
 /// A field that a larger one stands for.
@@ -69,8 +70,8 @@ impl Record {
             packed: 0,
             offset,
             attributes: (mode << 16) | dos,
-            uid: metadata.uid,
-            gid: metadata.gid,
+            uid: number(metadata.uid),
+            gid: number(metadata.gid),
             mtime: metadata.mtime,
             atime: metadata.atime,
         }
