@@ -15,6 +15,7 @@ use flr_tests::ntfs_patch::types;
 use flr_tests::require::require;
 use flr_tests::{Flaky, NtfsPatch};
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -409,19 +410,24 @@ fn run(program: &str, args: &[&str], image: &Path) -> Output {
     output.unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
+/// The volume under a name, for programs.
+fn file_of(volume: &NtfsPatch) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new_in(scratch()).expect("a file");
+    file.write_all(&volume.patch.bytes).expect("an image");
+    file
+}
+
 #[test]
 fn ntfsresize_counts_the_same_clusters() {
     if !require(&["ntfsresize"]) {
         return;
     }
-    let dir = tempfile::tempdir_in(scratch()).expect("a folder");
-    let path = dir.path().join("image");
     let says = |volume: &NtfsPatch| {
-        std::fs::write(&path, &volume.patch.bytes).expect("an image");
+        let file = file_of(volume);
         let done = run(
             "ntfsresize",
             &["--info", "--force", "--no-progress-bar"],
-            &path,
+            file.path(),
         );
         let text = [done.stdout, done.stderr].concat();
         String::from_utf8_lossy(&text).into_owned()
@@ -484,11 +490,9 @@ fn ntfsfix_sees_the_same_copies() {
     if !require(&["ntfsfix"]) {
         return;
     }
-    let dir = tempfile::tempdir_in(scratch()).expect("a folder");
-    let path = dir.path().join("image");
     let says = |volume: &NtfsPatch| {
-        std::fs::write(&path, &volume.patch.bytes).expect("an image");
-        let done = run("ntfsfix", &["--no-action"], &path);
+        let file = file_of(volume);
+        let done = run("ntfsfix", &["--no-action"], file.path());
         let text = [done.stdout, done.stderr].concat();
         String::from_utf8_lossy(&text).into_owned()
     };
