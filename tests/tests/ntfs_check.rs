@@ -248,6 +248,18 @@ fn files_that_no_index_has_are_told() {
     assert!(detail.contains(&names[0]), "{detail}");
 }
 
+#[test]
+fn a_name_that_its_directory_does_not_have_is_told_though_others_lead_there() {
+    // Record 65 is `b`, one of three directories with names of one file.
+    let mut volume = NtfsPatch::new("ntfs-links");
+    let name = format!("many-01-{}", "x".repeat(100));
+    volume.unlist(65, &name);
+    let findings = check(volume.source());
+    assert_eq!(codes_of(&findings, Severity::Damaged), [NAME_UNLISTED]);
+    let detail = &findings[0].detail;
+    assert!(detail.contains(&name), "{detail}");
+}
+
 /// Names in the leaves of a directory, as files of the same directory have them.
 fn names_in(volume: &NtfsPatch, directory: usize) -> Vec<String> {
     let mut names = Vec::new();
