@@ -241,9 +241,9 @@ mod tests {
                 let name = format!("{number:0>900}");
                 let _ = visit(DirItem::Entry(DirEntry {
                     name: RawName::new(name.as_bytes()),
-                    node: NodeId(number + 10),
+                    node: NodeId(number.saturating_add(10)),
                     kind: Some(FileKind::File),
-                    next: DirCursor(number + 1),
+                    next: DirCursor(number.saturating_add(1)),
                     metadata: None,
                     hidden: false,
                 }));
@@ -307,7 +307,8 @@ mod tests {
             registry: Registry::below(dir.path()),
             tuning: Tuning::measured(),
         };
-        let view = View::new(Arc::clone(&filesystem) as Arc<dyn Filesystem>);
+        let shown: Arc<dyn Filesystem> = filesystem.clone();
+        let view = View::new(shown);
         let root = view.root();
         let view = MountedView::new(Arc::new(view), &options).unwrap();
         let (mut offset, mut count) = (0, 0);

@@ -15,6 +15,7 @@ use flr_tests::ntfs_patch::types;
 use flr_tests::require::require;
 use flr_tests::{Flaky, NtfsPatch};
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -247,6 +248,18 @@ fn files_that_no_index_has_are_told() {
     assert!(detail.contains(&names[0]), "{detail}");
 }
 
+#[test]
+fn a_name_that_its_directory_does_not_have_is_told_though_others_lead_there() {
+    // Record 65 is `b`, one of three directories with names of one file.
+    let mut volume = NtfsPatch::new("ntfs-links");
+    let name = format!("many-01-{}", "x".repeat(100));
+    volume.unlist(65, &name);
+    let findings = check(volume.source());
+    assert_eq!(codes_of(&findings, Severity::Damaged), [NAME_UNLISTED]);
+    let detail = &findings[0].detail;
+    assert!(detail.contains(&name), "{detail}");
+}
+
 /// Names in the leaves of a directory, as files of the same directory have them.
 fn names_in(volume: &NtfsPatch, directory: usize) -> Vec<String> {
     let mut names = Vec::new();
@@ -409,19 +422,24 @@ fn run(program: &str, args: &[&str], image: &Path) -> Output {
     output.unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
+/// The volume under a name, for programs.
+fn file_of(volume: &NtfsPatch) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new_in(scratch()).expect("a file");
+    file.write_all(&volume.patch.bytes).expect("an image");
+    file
+}
+
 #[test]
 fn ntfsresize_counts_the_same_clusters() {
     if !require(&["ntfsresize"]) {
         return;
     }
-    let dir = tempfile::tempdir_in(scratch()).expect("a folder");
-    let path = dir.path().join("image");
     let says = |volume: &NtfsPatch| {
-        std::fs::write(&path, &volume.patch.bytes).expect("an image");
+        let file = file_of(volume);
         let done = run(
             "ntfsresize",
             &["--info", "--force", "--no-progress-bar"],
-            &path,
+            file.path(),
         );
         let text = [done.stdout, done.stderr].concat();
         String::from_utf8_lossy(&text).into_owned()
@@ -484,11 +502,9 @@ fn ntfsfix_sees_the_same_copies() {
     if !require(&["ntfsfix"]) {
         return;
     }
-    let dir = tempfile::tempdir_in(scratch()).expect("a folder");
-    let path = dir.path().join("image");
     let says = |volume: &NtfsPatch| {
-        std::fs::write(&path, &volume.patch.bytes).expect("an image");
-        let done = run("ntfsfix", &["--no-action"], &path);
+        let file = file_of(volume);
+        let done = run("ntfsfix", &["--no-action"], file.path());
         let text = [done.stdout, done.stderr].concat();
         String::from_utf8_lossy(&text).into_owned()
     };
