@@ -1,6 +1,8 @@
 use super::*;
 use flr_fs::ByteSource;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fd::OwnedFd;
+use rustix::fs::{CWD, RenameFlags, inotify, renameat_with};
+use rustix::io::Errno;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
@@ -21,6 +23,24 @@ fn nothing_gets_out_while_directories_are_swapped_with_links() {
     });
 }
 
+/// A place that looks like the destination, so that it may be read, compared and replaced as well, and who
+/// sees each access to it.
+fn watched_outside() -> (tempfile::TempDir, OwnedFd) {
+    let outside = tempfile::tempdir().unwrap();
+    // No directories: the adversary itself would get at them through its links.
+    for j in 0..5 {
+        std::fs::write(outside.path().join(format!("f{j}")), "theirs").unwrap();
+    }
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&watch, outside.path(), inotify::WatchFlags::ALL_EVENTS).unwrap();
+    (outside, watch)
+}
+
+/// Accesses since the last call, in bytes of their description.
+fn accesses(watch: &OwnedFd) -> rustix::io::Result<usize> {
+    rustix::io::read(watch, &mut [0; 1 << 16])
+}
+
 fn swapped(options: &CopyOptions) {
     const DIRS: usize = 100;
     let mut fs = MemoryFs::new();
@@ -35,7 +55,10 @@ fn swapped(options: &CopyOptions) {
     }
     let view = fs.view();
     let out = Out::new();
-    let outside = tempfile::tempdir().unwrap();
+    let (outside, watch) = watched_outside();
+    let before = all_below(outside.path());
+    // Looking at it is an access as well.
+    let _seen = accesses(&watch);
     for i in 0..DIRS {
         for trap in [format!("trap{i}"), format!("trap-below{i}")] {
             symlink(outside.path(), out.path(&trap)).unwrap();
@@ -80,7 +103,11 @@ fn swapped(options: &CopyOptions) {
         sum.files, sum.failed
     );
     assert!(swaps > 100 && sum.failed.min(sum.files + sum.verified) >= 100);
-    assert_eq!(all_below(outside.path()), [""; 0]);
+    assert_eq!(accesses(&watch), Err(Errno::AGAIN));
+    assert_eq!(all_below(outside.path()), before);
+    // The watch would have seen the one that is this.
+    assert_eq!(std::fs::read(outside.path().join("f0")).unwrap(), b"theirs");
+    assert!(accesses(&watch).is_ok());
     let temps = out.all().into_iter().filter(|name| name.contains(".flr-"));
     assert_eq!(temps.count(), 0);
 }
