@@ -125,7 +125,10 @@ pub(crate) fn describe(error: &Error, what: &str) -> Failure {
     let mut failure = Failure::new(Exit::of(error), message);
     if let Error::Fs(error) = error {
         failure.code = error.fault().map(|fault| fault.code.to_string());
-        failure.hint = read_hint(failure.exit).map(str::to_owned);
+        let of_provider = error.fault().map(|fault| fault.code);
+        let of_provider = of_provider.filter(|code| code.as_str().starts_with("ontap."));
+        let hint = of_provider.and_then(hint_of);
+        failure.hint = hint.or(read_hint(failure.exit)).map(str::to_owned);
     }
     failure
 }

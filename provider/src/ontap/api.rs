@@ -384,7 +384,7 @@ pub(super) async fn see_files(client: &Client, svm: &str) -> Result<Option<Strin
         return Ok(None);
     };
     let path = format!("{}/files", volume_path(&volume.uuid)?);
-    let query = [("fields", "name"), ("name", "..")];
+    let query = [("fields", "name"), ("name", "flr_*")];
     let _: Vec<Value> = client.list(&path, &query).await?;
     Ok(Some(volume.name))
 }

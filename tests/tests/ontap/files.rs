@@ -176,6 +176,7 @@ fn there_are_few_clones_at_once_and_few_unasked() {
     let mut paths = Vec::new();
     {
         let mut state = fake.state();
+        state.settings.file_clones_by_jobs = false;
         let now = state.now();
         let files = &mut state.volume_mut("svm1", "vol1").unwrap().files;
         for number in 0..70 {

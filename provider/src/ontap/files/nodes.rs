@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Nodes that are remembered; about 150 bytes each.
 const NODES_MAX: usize = 4 << 20;
+/// The largest number: a mount has no room for more bits in its own ones.
+const NUMBER_MAX: u64 = (1 << 62) - 1;
 /// Directories above each other.
 const DEPTH_MAX: usize = 4096;
 
@@ -148,7 +150,7 @@ impl Nodes {
 fn id_of(parent: NodeId, name: &str) -> NodeId {
     let digest = Sha256::digest([&parent.0.to_le_bytes()[..], name.as_bytes()].concat());
     let bytes = digest.first_chunk::<8>().copied().unwrap_or_default();
-    NodeId(u64::from_le_bytes(bytes))
+    NodeId(u64::from_le_bytes(bytes) & NUMBER_MAX)
 }
 
 #[cfg(test)]
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn nodes_have_paths_and_lasting_numbers() {
         let nodes = Nodes::default();
-        let add = |parent, name| nodes.add(parent, name, &Known::directory()).unwrap();
+        let add = |parent, name: &str| nodes.add(parent, name, &Known::directory()).unwrap();
         let dir = add(ROOT, "a");
         let file = add(dir, "b.c");
         assert_eq!(nodes.path(file).unwrap(), "a/b.c");
@@ -175,5 +177,7 @@ mod tests {
         assert!(nodes.find(ROOT, "b.c").is_none());
         assert!(nodes.path(NodeId(7)).is_err());
         assert!(nodes.get(ROOT).is_err());
+        let numbers = (0..64).map(|number| add(ROOT, &number.to_string()).0);
+        assert!(numbers.max().is_some_and(|number| number <= NUMBER_MAX));
     }
 }
