@@ -1,6 +1,7 @@
 //! Names of copies and exports. Lightsail copies a snapshot without tags and without a client token, so
-//! the name carries both ([`named`](crate::engine::named)). It is part of the call that makes the copy, and by it the copy, and whatever
-//! was exported from it, is known to be ours from any host and without a journal.
+//! the name carries both ([`named`](crate::engine::named)). It is part of the call that makes the copy,
+//! and by it the copy, and whatever was exported from it, is known to be ours from any host and without
+//! a journal.
 //!
 //! Tags that are put on the copy later (a new expiry, a mark) go before what the name says.
 

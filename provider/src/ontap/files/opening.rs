@@ -68,9 +68,9 @@ impl Opening<'_> {
         let mut notes = Vec::new();
         if tree.is_guessed() {
             notes.push(
-                "the cluster shows nothing below .snapshot: a file is found by its whole path, through a \
-                 clone of it in the root of the volume, which is deleted at the end; its times and its inode \
-                 are the clone's, and directories are those of now"
+                "the cluster shows nothing below .snapshot: a file is found by its whole path, \
+                 through a clone of it in the root of the volume, which is deleted at the end; its \
+                 times and its inode are the clone's, and directories are those of now"
                     .to_owned(),
             );
         } else if how.access == AccessMode::Clone {
