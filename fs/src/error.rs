@@ -47,13 +47,17 @@ impl fmt::Debug for Code {
 pub struct Fault {
     /// The stable name of this kind of fault.
     pub code: Code,
-    /// Byte offset of the structure in the source that the reporting format was opened on.
+    /// Byte offset of the structure in the source that the reporting format was opened on;
+    /// [`NOWHERE`](Self::NOWHERE) if there is no source.
     pub at: u64,
     /// Expected before actual; lower case, no period.
     pub detail: Box<str>,
 }
 
 impl Fault {
+    /// The place of what is no fault of bytes: a server shows files, and refuses one.
+    pub const NOWHERE: u64 = u64::MAX;
+
     /// A fault of kind `code` in the structure at byte `at`.
     #[must_use]
     pub fn new(code: Code, at: u64, detail: impl Into<Box<str>>) -> Self {
@@ -67,7 +71,10 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} at {:#x})", self.detail, self.code, self.at)
+        match self.at {
+            Self::NOWHERE => write!(f, "{} ({})", self.detail, self.code),
+            at => write!(f, "{} ({} at {at:#x})", self.detail, self.code),
+        }
     }
 }
 
@@ -76,7 +83,8 @@ impl fmt::Display for Fault {
 pub enum Error {
     /// The source below could not be read. `at` is the byte offset in that source.
     Io {
-        /// Byte offset of the failed read in the source that reported it.
+        /// Byte offset of the failed read in the source that reported it; [`Fault::NOWHERE`] if it was no
+        /// read of a source.
         at: u64,
         /// What the system said.
         source: Arc<std::io::Error>,
@@ -180,6 +188,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Io {
+                at: Fault::NOWHERE,
+                source,
+            } => write!(f, "read error: {source}"),
             Self::Io { at, source } => write!(f, "read error at byte {at:#x}: {source}"),
             Self::Corrupt(fault) => write!(f, "damaged: {fault}"),
             Self::Unsupported(fault) => write!(f, "not supported: {fault}"),

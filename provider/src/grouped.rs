@@ -67,24 +67,32 @@ pub(crate) fn points<T: Taken>(
     mut snapshots: Vec<T>,
 ) -> Vec<PointInfo> {
     snapshots.sort_by(|a, b| (a.time(), a.id()).cmp(&(b.time(), b.id())));
-    let mut groups: Vec<Vec<T>> = Vec::new();
-    for snapshot in snapshots {
+    let mut points = Vec::new();
+    let mut end = |(number, group): (usize, Vec<T>)| {
+        let point = point(object, region, members, &group);
+        points.extend(point.map(|point| (number, point)));
+    };
+    // Those that others may still belong to.
+    let mut groups: Vec<(usize, Vec<T>)> = Vec::new();
+    for (number, snapshot) in snapshots.into_iter().enumerate() {
         let mut known = groups.iter_mut().rev();
         let place = match snapshot.set() {
             // Others may have been taken in between.
-            Some(_) => known.find(|group| belongs(group, &snapshot)),
-            None => known.next().filter(|group| belongs(group, &snapshot)),
+            Some(_) => known.find(|(_, group)| belongs(group, &snapshot)),
+            None => known.next().filter(|(_, group)| belongs(group, &snapshot)),
         };
         match place {
-            Some(group) => group.push(snapshot),
-            None => groups.push(vec![snapshot]),
+            Some((_, group)) => group.push(snapshot),
+            None => {
+                let last = groups.pop_if(|(_, group)| group.iter().all(|one| one.set().is_none()));
+                last.into_iter().for_each(&mut end);
+                groups.push((number, vec![snapshot]));
+            }
         }
     }
-    let points = groups.into_iter();
-    let points = points.filter_map(|group| point(object, region, members, &group));
-    let mut points: Vec<_> = points.collect();
-    points.sort_by_key(|point| point.time);
-    points
+    groups.into_iter().for_each(end);
+    points.sort_by_key(|(number, point)| (point.time, *number));
+    points.into_iter().map(|(_, point)| point).collect()
 }
 
 fn belongs<T: Taken>(group: &[T], snapshot: &T) -> bool {

@@ -165,12 +165,21 @@ pub struct OpenHow {
     pub interrupt: Option<Arc<AtomicBool>>,
 }
 
+/// What a price depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PricedBy {
+    /// The number of calls.
+    Calls,
+    /// How long something temporary may live.
+    Time,
+}
+
 impl OpenHow {
     /// Counts dollars that are about to be spent on `what`, such as `a volume of snap-…`.
     ///
     /// # Errors
     /// [`Error::Cost`] if that is more than may be spent in all; then nothing is counted.
-    pub fn spend(&self, dollars: f64, what: &str) -> Result<()> {
+    pub fn spend(&self, dollars: f64, by: PricedBy, what: &str) -> Result<()> {
         let Some(max) = self.max_cost.filter(|_| !self.yes) else {
             return Ok(());
         };
@@ -190,7 +199,10 @@ impl OpenHow {
         let dollars = told(dollars);
         Err(Error::Cost {
             what: format!("{what} would cost {dollars}, more than ${max}{before}"),
-            hint: Some("a shorter --ttl, a higher --max-cost, or --yes".to_owned()),
+            hint: Some(match by {
+                PricedBy::Calls => "a higher --max-cost, or --yes".to_owned(),
+                PricedBy::Time => "a shorter --ttl, a higher --max-cost, or --yes".to_owned(),
+            }),
         })
     }
 }

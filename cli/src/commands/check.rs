@@ -4,7 +4,7 @@ use super::Context;
 use crate::args::Check;
 use crate::exit::{Exit, Tally};
 use crate::open::{Opened, Opener, hint_of, quoted};
-use crate::output::{Failure, Outcome, Stop, fields};
+use crate::output::{Failure, Outcome, fields};
 use crate::progress::Bar;
 use flr_recover::address::{Address, Locator};
 use flr_recover::check::{
@@ -86,9 +86,16 @@ fn check(ctx: &mut Context<'_>, opened: &Opened, options: &Options) -> Outcome<C
         Event::Advanced(bytes) => bar.add(bytes),
         Event::Found(finding) => {
             if printed.is_ok() {
-                bar.above(|| printed = print(ctx, opened, finding, verbose));
+                // What could not be read for the money is not damaged.
+                printed = match ctx.remote.over_cost() {
+                    Some(failure) => Err(failure.into()),
+                    None => Ok(()),
+                };
+                if printed.is_ok() {
+                    bar.above(|| printed = print(ctx, opened, finding, verbose));
+                }
                 if printed.is_err() {
-                    // Nobody listens any more.
+                    // Nobody listens any more, or there is no more money.
                     options
                         .cancel
                         .store(true, std::sync::atomic::Ordering::Relaxed);
@@ -104,7 +111,11 @@ fn check(ctx: &mut Context<'_>, opened: &Opened, options: &Options) -> Outcome<C
     };
     bar.finish();
     printed?;
-    counts.map_err(|error| Stop::from(Failure::new(Exit::of(&error), error.to_string())))
+    let failure = |error: &flr_recover::Error| Failure::new(Exit::of(error), error.to_string());
+    match (ctx.remote.over_cost(), counts) {
+        (Some(over), _) => Err(over.into()),
+        (None, counts) => counts.map_err(|error| failure(&error).into()),
+    }
 }
 
 fn print(ctx: &mut Context<'_>, opened: &Opened, finding: &Finding, verbose: bool) -> Outcome<()> {

@@ -70,7 +70,12 @@ impl Context<'_> {
                 &mut self.out,
             ) {
                 Ok(opened) => match each(self, &opened) {
-                    Err(Stop::Item(failure)) if !single => {
+                    // What could not be read for the money looks like damage.
+                    Err(Stop::Item(failure)) => {
+                        let failure = self.remote.over_cost().unwrap_or(failure);
+                        if single || failure.exit == Exit::Cost {
+                            return Err(failure.into());
+                        }
                         let what = opened.text_of(&opened.target.resolved.path);
                         self.fail(&what, &failure)?;
                     }
@@ -90,8 +95,12 @@ impl Context<'_> {
         self.out.item_failed(address, failure)
     }
 
-    /// Tells and counts an error of the reader.
+    /// Tells and counts an error of the reader. One that comes of `--max-cost` ends the command: whatever is
+    /// read after it would cost more still.
     pub(crate) fn fail_with(&mut self, address: &str, error: &flr_recover::Error) -> Outcome<()> {
+        if let Some(failure) = self.remote.over_cost() {
+            return Err(failure.into());
+        }
         self.fail(address, &describe(error, address))
     }
 

@@ -177,6 +177,43 @@ fn a_size_that_a_listing_lacks_is_asked_for_and_never_taken_for_none() {
 }
 
 #[test]
+fn what_is_of_no_known_type_is_told_and_a_stream_is_not() {
+    let stage = Stage::new();
+    stage.fake.set_change(|call, answer| {
+        if !["ListFiles", "StatFile"].contains(&call.operation.as_str()) {
+            return;
+        }
+        let mut body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let records = body["records"].as_array_mut();
+        for record in records.into_iter().flatten() {
+            let is = |name: &str| {
+                let path = record["path"].as_str().unwrap_or_default();
+                record["name"] == name || (record["name"] == "" && path.ends_with(name))
+            };
+            if is("start") {
+                record["type"] = "junction".into();
+            } else if is("empty") {
+                record["type"] = "stream".into();
+            }
+        }
+        answer.body = body.to_string().into_bytes();
+    });
+    let www = "filer:vol1@nightly.0:/www";
+    let said = stage.run(&["ls", www]).ended_with(3);
+    assert_eq!(said.out, "index.html\nlogs\n", "{}", said.err);
+    let said = said.told(&["\"start\"", "\"junction\"", "(ontap.type)"]);
+    assert!(!said.err.contains("empty"), "{}", said.err);
+    let said = stage.run(&["cp", "-a", www, "."]);
+    assert!(![0, 20].contains(&said.code), "{said:?}");
+    assert!(said.err.contains("ontap.type"), "{said:?}");
+    assert_eq!(stage.shell("cat www/index.html").out, "two\n");
+    let said = stage.run(&["stat", &format!("{www}/start")]).ended_with(7);
+    said.told(&["\"junction\""]);
+    stage.run(&["stat", &format!("{www}/empty")]).ended_with(4);
+    stage.assert_clean();
+}
+
+#[test]
 fn an_owner_that_is_not_told_is_nobody_s() {
     let stage = Stage::new();
     stage.fake.state().settings.owners = false;

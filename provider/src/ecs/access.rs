@@ -26,8 +26,8 @@ struct Nothing {}
 /// There is no dry run of making a disk: whether that is allowed is known once one is made.
 pub async fn check_access(client: &Client) -> Vec<Look> {
     let query = Query::all().patiently();
-    let listed = api::describe_snapshots(client, &query).await;
-    let count = listed.map(|snapshots| format!("{} snapshots", snapshots.len()));
+    let count = snapshots(client, query).await;
+    let count = count.map(|count| format!("{count} snapshots"));
     let disks = would_describe(client, "DescribeDisks").await;
     vec![
         ("points", count),
@@ -35,6 +35,16 @@ pub async fn check_access(client: &Client) -> Vec<Look> {
         ("cloud backup", cloud_backup(client).await),
         ("temporary disks", on_an_instance(client).await),
     ]
+}
+
+/// How many snapshots are listed.
+async fn snapshots(client: &Client, query: Query) -> Result<usize, Fault> {
+    let mut pages = api::snapshot_pages(client, query);
+    let mut count = 0_usize;
+    while let Some(page) = pages.next().await? {
+        count = count.saturating_add(page.len());
+    }
+    Ok(count)
 }
 
 /// Whether a describing call would be answered.

@@ -32,7 +32,7 @@ impl Run<'_> {
             severity,
             path: path.to_vec(),
             code: fault.code,
-            at: Some(fault.at),
+            at: (fault.at != Fault::NOWHERE).then_some(fault.at),
             range: None,
             detail: fault.detail.to_string(),
         });
@@ -195,8 +195,9 @@ fn severity_of(error: &flr_fs::Error) -> Severity {
 }
 
 fn place_of(error: &flr_fs::Error) -> Option<u64> {
-    match error {
+    let at = match error {
         flr_fs::Error::Io { at, .. } => Some(*at),
         error => error.fault().map(|fault| fault.at),
-    }
+    };
+    at.filter(|at| *at != flr_fs::Fault::NOWHERE)
 }

@@ -44,6 +44,7 @@ impl<C: Cloud> Fake<C> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name(setup.name)
+            .on_thread_start(crate::heap::leave_out)
             .enable_all()
             .build()
             .expect("a runtime");

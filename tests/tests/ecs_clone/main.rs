@@ -9,3 +9,6 @@ mod kills;
 mod life;
 mod points;
 mod stage;
+
+#[global_allocator]
+static HEAP: flr_tests::Heap = flr_tests::Heap;

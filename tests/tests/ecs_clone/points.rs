@@ -8,6 +8,7 @@ use flr_tests::ecs_fake::{
     Config, Disk, Fake, FakeFault, INSTANCE, Image, ImageDisk, Instance, REGION, SnapshotGroup,
     When,
 };
+use flr_tests::heap::{assert_counted, peak_of_all};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -294,21 +295,47 @@ fn a_check_comes_before_anything_is_made() {
     assert!(error.to_string().contains("would cost"), "{error}");
 }
 
+/// Ten thousand snapshots of a disk, an hour apart.
+fn add_many(fake: &Fake, disk: &str) {
+    let mut state = fake.state();
+    for n in 0..10_000_i64 {
+        let mut one = snapshot(&format!("s-bp1many{n:013}"), 1);
+        one.disk_id = disk.to_owned();
+        one.created = NOON + n * HOUR;
+        state.snapshots.insert(one.id.clone(), one);
+    }
+    drop(state);
+    fake.advance(Duration::from_secs(10_000 * 3600));
+}
+
+#[test]
+fn a_listing_holds_points_and_one_page_beside_them() {
+    assert_counted();
+    for (object, per_point) in [(ROOT, 900), (INSTANCE, 1400)] {
+        let fake = account();
+        add_many(&fake, ROOT);
+        let listed = || points(&fake, object).expect("points");
+        // What is made once, such as TLS and threads, does not count.
+        assert!(listed().len() >= 10_000);
+        let (found, peak) = peak_of_all(listed);
+        let each = peak / found.len();
+        println!(
+            "{object}: {} points, {each} bytes each at the most",
+            found.len()
+        );
+        assert!(each <= per_point, "{object}: {each} bytes");
+    }
+}
+
 #[test]
 fn ten_thousand_snapshots_come_in_pages_and_a_fault_of_one_page_repeats_that_page() {
     let fake = account();
+    add_many(&fake, "d-bp1many0000000000001");
     {
         let mut state = fake.state();
-        for n in 0..10_000_i64 {
-            let mut one = snapshot(&format!("s-bp1many{n:013}"), 1);
-            one.disk_id = "d-bp1many0000000000001".to_owned();
-            one.created = NOON + n * HOUR;
-            state.snapshots.insert(one.id.clone(), one);
-        }
         state.settings.numbers_swapped = true;
         state.settings.short_times = true;
     }
-    fake.advance(Duration::from_secs(10_000 * 3600));
     fake.set_rule(|call| {
         let hit = call.operation == "DescribeSnapshots" && matches!(call.nth, 2 | 50);
         hit.then_some(FakeFault::Throttled)

@@ -123,7 +123,7 @@ fn each_reason_has_its_words() {
     }
     let fake = world_of_files(BelowSnapshot::DataRefused);
     let said = refused(&fake, &with_access("direct"));
-    assert!(said.contains("ontap.direct"), "{said}");
+    assert!(said.contains("(ontap.direct)"), "{said}");
     let fake = world_of_files(BelowSnapshot::Refused);
     let said = refused(&fake, &with_access("direct"));
     assert!(

@@ -120,7 +120,7 @@ impl Run {
                         let fields = crate::output::error_fields(&what, &failure);
                         results.line("error", &fields)?;
                     }
-                    ctx.fail(&what, &failure)?;
+                    ctx.fail(&what, &named(&what, failure))?;
                 }
                 Err(stop) => return Err(stop),
             }
@@ -390,4 +390,12 @@ fn say_done(ctx: &mut Context<'_>, report: &CopyReport, jobs: &[Job]) {
         text.push_str(&format!("; {left} left as found"));
     }
     ctx.out.note(&text);
+}
+
+/// The failure of a job of several, with what it is called.
+fn named(job: &str, failure: Failure) -> Failure {
+    Failure {
+        message: format!("{job}: {}", failure.message),
+        ..failure
+    }
 }

@@ -1,7 +1,7 @@
 //! `flr restore -n`: what would be done, and what it would cost.
 
 use super::job::Job;
-use super::{Place, Run, Source};
+use super::{Place, Run, Source, named};
 use crate::commands::{Context, cost};
 use crate::exit::Exit;
 use crate::node::put_bytes;
@@ -29,7 +29,8 @@ pub(super) fn run(ctx: &mut Context<'_>, run: &Run, jobs: &[Job]) -> Outcome {
             }
             // As when it is done: of several jobs the others go on.
             Err(Stop::Failure(failure) | Stop::Item(failure)) if jobs.len() > 1 => {
-                ctx.fail(&format!("job {}", job.name), &failure)?;
+                let what = format!("job {}", job.name);
+                ctx.fail(&what, &named(&what, failure))?;
             }
             Err(stop) => return Err(stop),
         }

@@ -127,6 +127,8 @@ fn a_job_that_fails_does_not_hold_up_the_others() {
         (1, &json!("job home"))
     );
     assert_eq!(errors[0]["exit"], 10);
+    let message = errors[0]["message"].as_str().unwrap();
+    assert!(message.starts_with("job home: "), "{message}");
     assert!(place.path("out/etc/hosts").exists());
     let result = place.read("results/RESULT.jsonl");
     assert!(result.contains("job home"), "{result}");

@@ -9,7 +9,7 @@ use crate::aws::volume::clone_disks;
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
 use crate::grouped::missing_disks;
-use crate::point::{Access, AccessMode, Disk, DiskInfo, OpenHow, OpenedPoint, PointInfo};
+use crate::point::{Access, AccessMode, Disk, DiskInfo, OpenHow, OpenedPoint, PointInfo, PricedBy};
 use crate::remote::{self, ChunkStore, Chunked, block_on, retry_calls};
 use std::sync::Arc;
 
@@ -71,7 +71,8 @@ fn direct(
     let meter = Meter::of(how);
     // The first page of each.
     for disk in &point.disks {
-        how.spend(EBS_LIST, &format!("a list of the blocks of {}", disk.id))?;
+        let what = format!("a list of the blocks of {}", disk.id);
+        how.spend(EBS_LIST, PricedBy::Calls, &what)?;
     }
     let open = |disk: &DiskInfo| {
         let (client, id) = (client.clone(), disk.id.clone());
@@ -126,7 +127,8 @@ fn relative(reading: &remote::Settings, disk: &DiskInfo) -> Option<String> {
 
 fn clone(client: &Client, point: &PointInfo, how: &OpenHow) -> Result<OpenedPoint> {
     if let Some(dollars) = estimate(point, how, 0).dollars {
-        how.spend(dollars, &format!("a volume of {}", point.id))?;
+        let what = format!("a volume of {}", point.id);
+        how.spend(dollars, PricedBy::Time, &what)?;
     }
     let (disks, held) = clone_disks(client, point, how)?;
     let mut notes = vec![format!(

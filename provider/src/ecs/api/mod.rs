@@ -34,6 +34,9 @@ pub use regions::describe_regions;
 pub use snapshots::{Snapshot, describe_snapshots};
 pub use tags::tag_disk;
 
+pub(in crate::ecs) use pages::Pages;
+pub(in crate::ecs) use snapshots::{Answer as SnapshotPage, snapshot_pages};
+
 use super::client::{Client, Params};
 use serde::Deserialize;
 

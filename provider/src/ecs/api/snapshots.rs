@@ -1,7 +1,7 @@
 //! Snapshots of disks.
 
 use super::Query;
-use super::pages::{self, Page};
+use super::pages::{self, Page, Pages};
 use crate::ecs::client::Client;
 use crate::ecs::fields::{Named, flag, items, number, number_or_none, tags, text, time, word};
 use crate::engine::UnixTime;
@@ -75,7 +75,7 @@ impl Named for Snapshot {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+pub(in crate::ecs) struct Answer {
     #[serde(deserialize_with = "items")]
     snapshots: Vec<Snapshot>,
     #[serde(default, deserialize_with = "text")]
@@ -92,7 +92,12 @@ impl Page for Answer {
     }
 }
 
-/// Snapshots in the client's region.
+/// Snapshots in the client's region, page by page: there may be very many. Nothing is asked yet.
+pub(in crate::ecs) const fn snapshot_pages(client: &Client, query: Query) -> Pages<'_, Answer> {
+    Pages::new(client, query)
+}
+
+/// Snapshots in the client's region, all at once.
 ///
 /// # Errors
 /// As [`Client::call`].

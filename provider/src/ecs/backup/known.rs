@@ -38,6 +38,12 @@ impl Backups {
         self.points.get(*self.of.get(native)?)
     }
 
+    /// Whether a snapshot is the only one of its point, or belongs to none.
+    pub(in crate::ecs) fn is_alone(&self, native: &str) -> bool {
+        self.of(native)
+            .is_none_or(|point| point.natives().nth(1).is_none())
+    }
+
     /// Points that are told of: each snapshot belongs to one of them.
     pub(super) fn points(&self) -> impl Iterator<Item = (&BackupPoint, Vec<(&str, Option<&str>)>)> {
         let pairs = self.points.iter().enumerate().map(|(index, point)| {

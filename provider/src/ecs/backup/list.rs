@@ -28,20 +28,28 @@ pub(in crate::ecs) struct Sources {
     replicas: BTreeMap<String, String>,
 }
 
-/// Puts snapshots of one backup point together. What is said of copies is kept for [`label`].
-pub(in crate::ecs) fn mark(snapshots: &mut [Snapshot], backups: &Backups) -> Sources {
-    let mut sources = Sources::default();
-    for snapshot in snapshots {
+impl Sources {
+    /// Says of a snapshot of a backup point which one it belongs to. What is said of copies is kept for
+    /// [`label`].
+    pub(in crate::ecs) fn mark(&mut self, snapshot: &mut Snapshot, backups: &Backups) {
         let Some(backup) = backups.of(&snapshot.snapshot_id) else {
-            continue;
+            return;
         };
         snapshot.group = Some(backup.snapshot_id.clone());
         if let Some(original) = &snapshot.source_snapshot_id {
             let region = snapshot.source_region_id.as_deref();
             let place =
                 region.map_or_else(|| original.clone(), |region| format!("{region}/{original}"));
-            sources.replicas.insert(snapshot.snapshot_id.clone(), place);
+            self.replicas.insert(snapshot.snapshot_id.clone(), place);
         }
+    }
+}
+
+/// Puts snapshots of one backup point together.
+pub(in crate::ecs) fn mark(snapshots: &mut [Snapshot], backups: &Backups) -> Sources {
+    let mut sources = Sources::default();
+    for snapshot in snapshots {
+        sources.mark(snapshot, backups);
     }
     sources
 }

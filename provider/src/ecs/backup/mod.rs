@@ -28,4 +28,4 @@ pub(super) use ask::{Subject, look};
 pub use check::CloudBackup;
 pub(super) use duty::is_settled;
 pub(super) use known::{known, known_by_id};
-pub(super) use list::{POINT_TAG, label, mark};
+pub(super) use list::{POINT_TAG, Sources, label, mark};

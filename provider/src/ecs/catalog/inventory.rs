@@ -3,10 +3,10 @@
 use super::named::named;
 use super::wanted::Wanted;
 use crate::ecs::api::{
-    Disk, Image, Query, Snapshot, describe_disks, describe_image, describe_instances,
-    describe_snapshot_groups, describe_snapshots,
+    Disk, Image, Pages, Query, Snapshot, SnapshotPage, describe_disks, describe_image,
+    describe_instances, describe_snapshot_groups, describe_snapshots, snapshot_pages,
 };
-use crate::ecs::backup::{self, BackupPoint, Subject};
+use crate::ecs::backup::{self, BackupPoint, Sources, Subject};
 use crate::ecs::client::Client;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, FaultKind};
@@ -61,9 +61,37 @@ fn found<T>(answer: Result<Vec<T>, Fault>) -> Result<Vec<T>, Fault> {
     }
 }
 
-pub(super) async fn snapshots(client: &Client, query: Query, of: &str) -> Result<Vec<Snapshot>> {
+/// The snapshots of these ids.
+async fn snapshots(client: &Client, query: Query, of: &str) -> Result<Vec<Snapshot>> {
     let answer = describe_snapshots(client, &query.patiently()).await;
     found(answer).map_err(failed(format!("list the snapshots of {of}")))
+}
+
+/// Snapshots of which there may be very many, page by page.
+pub(super) struct Listing<'c, 'o> {
+    pages: Pages<'c, SnapshotPage>,
+    of: &'o str,
+    is_begun: bool,
+}
+
+impl<'c, 'o> Listing<'c, 'o> {
+    /// Nothing is asked yet.
+    pub(super) fn new(client: &'c Client, query: Query, of: &'o str) -> Self {
+        Self {
+            pages: snapshot_pages(client, query.patiently()),
+            of,
+            is_begun: false,
+        }
+    }
+
+    /// The next page; `None` after the last one, and at once if there is nothing of the id.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Snapshot>>> {
+        let is_begun = std::mem::replace(&mut self.is_begun, true);
+        match self.pages.next().await {
+            Err(fault) if fault.kind == FaultKind::NotFound && !is_begun => Ok(None),
+            page => page.map_err(failed(format!("list the snapshots of {}", self.of))),
+        }
+    }
 }
 
 async fn disks(client: &Client, query: Query, of: &str) -> Result<Vec<Disk>> {
@@ -127,49 +155,61 @@ async fn snapshot(client: &Client, id: &str) -> Result<Vec<PointInfo>> {
 }
 
 pub(super) async fn disk(client: &Client, id: &str) -> Result<Vec<PointInfo>> {
-    let mut found = snapshots(client, Query::by("DiskId", id), id).await?;
-    found.retain(|snapshot| snapshot.source_disk_id.as_deref() == Some(id));
+    let mut listing = Listing::new(client, Query::by("DiskId", id), id);
+    let mut page = listing.next().await?;
     let backups = backup::known(client, &Subject::disk(id)).await;
-    let natives = backups.natives_of_disk(id);
-    let is_backed_up = !natives.is_empty();
-    add_missing(client, &mut found, natives, id).await?;
+    let mut missing: BTreeSet<_> = backups.natives_of_disk(id).into_iter().collect();
+    let is_backed_up = !missing.is_empty();
+    let members = [Member {
+        volume: id.to_owned(),
+        device: None,
+    }];
+    let mut sources = Sources::default();
+    // Two of one disk are two points. Only those that make a backup point with others wait for them.
+    let (mut points, mut waiting) = (Vec::new(), Vec::new());
+    while let Some(snapshots) = page {
+        for mut snapshot in snapshots {
+            if snapshot.source_disk_id.as_deref() != Some(id) {
+                continue;
+            }
+            missing.remove(&snapshot.snapshot_id);
+            sources.mark(&mut snapshot, &backups);
+            match backups.is_alone(&snapshot.snapshot_id) {
+                true => points.extend(grouped::point(id, client.region(), &members, &[snapshot])),
+                false => waiting.push(snapshot),
+            }
+        }
+        page = listing.next().await?;
+    }
+    for mut snapshot in missing_ones(client, missing, id).await? {
+        sources.mark(&mut snapshot, &backups);
+        waiting.push(snapshot);
+    }
+    points.extend(grouped::points(id, client.region(), &members, waiting));
+    points.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
     // A disk that is gone has left its snapshots; without any it must at least be there.
-    let gone = match found.is_empty() || is_backed_up {
+    let gone = match points.is_empty() || is_backed_up {
         true => {
             let there = disks(client, Query::ids("DiskIds", &[id]), id).await?;
             there.iter().all(|disk| disk.disk_id != id)
         }
         false => false,
     };
-    if gone && found.is_empty() && !is_backed_up {
+    if gone && points.is_empty() && !is_backed_up {
         let what = format!("disk {id}, and no snapshot of it,");
         return Err(not_here(client, &what));
     }
-    let member = Member {
-        volume: id.to_owned(),
-        device: None,
-    };
-    let mut sources = backup::mark(&mut found, &backups);
     sources.object_is_gone = gone;
-    let mut points = grouped::points(id, client.region(), &[member], found);
     let is_of_disk = |point: &BackupPoint| point.natives().any(|(_, disk)| disk == Some(id));
     let place = (id, client.region());
     backup::label(&mut points, &backups, &sources, place, is_of_disk);
     Ok(points)
 }
 
-/// Adds snapshots that belong to an object and were not among those that are listed of it.
-async fn add_missing(
-    client: &Client,
-    found: &mut Vec<Snapshot>,
-    ids: impl IntoIterator<Item = String>,
-    of: &str,
-) -> Result<()> {
-    let known: BTreeSet<_> = found.iter().map(|it| it.snapshot_id.clone()).collect();
-    let others: BTreeSet<_> = ids.into_iter().filter(|id| !known.contains(id)).collect();
-    let others: Vec<_> = others.into_iter().collect();
-    found.extend(snapshots_of_ids(client, &others, of).await?);
-    Ok(())
+/// Snapshots that belong to an object and were not among those that are listed of it.
+async fn missing_ones(client: &Client, ids: BTreeSet<String>, of: &str) -> Result<Vec<Snapshot>> {
+    let ids: Vec<_> = ids.into_iter().collect();
+    snapshots_of_ids(client, &ids, of).await
 }
 
 /// All points of the disks of an instance, and of sets of snapshots of it.
@@ -177,19 +217,23 @@ pub(super) async fn instance(client: &Client, id: &str) -> Result<Vec<PointInfo>
     let mut attached = disks(client, Query::by("InstanceId", id), id).await?;
     attached.retain(|disk| disk.instance_id.as_deref() == Some(id));
     let groups = groups(client, id).await?;
-    let mut found = match attached.is_empty() {
-        true => Vec::new(),
-        false => snapshots(client, Query::by("InstanceId", id), id).await?,
-    };
     let members = members_of(&attached);
     let of_members: BTreeSet<_> = members
         .iter()
         .map(|member| member.volume.as_str())
         .collect();
-    found.retain(|snapshot| {
+    let is_of_it = |snapshot: &Snapshot| {
         let disk = snapshot.source_disk_id.as_deref().unwrap_or_default();
         of_members.contains(disk) || groups.contains_key(&snapshot.snapshot_id)
-    });
+    };
+    // Which belong together is known once all are there.
+    let mut found = Vec::new();
+    if !attached.is_empty() {
+        let mut listing = Listing::new(client, Query::by("InstanceId", id), id);
+        while let Some(page) = listing.next().await? {
+            found.extend(page.into_iter().filter(is_of_it));
+        }
+    }
     let subject = Subject {
         instance: Some(id.to_owned()),
         disks: of_members.iter().map(|disk| (*disk).to_owned()).collect(),
@@ -199,8 +243,11 @@ pub(super) async fn instance(client: &Client, id: &str) -> Result<Vec<PointInfo>
     // Of disks that are no longer attached.
     let natives = backups.natives_of_instance(id);
     let is_backed_up = !natives.is_empty();
-    let others = groups.keys().cloned().chain(natives);
-    add_missing(client, &mut found, others, id).await?;
+    let mut missing: BTreeSet<_> = groups.keys().cloned().chain(natives).collect();
+    for snapshot in &found {
+        missing.remove(&snapshot.snapshot_id);
+    }
+    found.extend(missing_ones(client, missing, id).await?);
     for snapshot in &mut found {
         snapshot.group = groups.get(&snapshot.snapshot_id).cloned();
     }

@@ -1,8 +1,8 @@
 //! What is called by a name: by its own name, or by the tag `Name`.
 
-use super::inventory::{by_id, disk, failed, instance, not_here, snapshots};
+use super::inventory::{Listing, by_id, disk, failed, instance, not_here};
 use super::wanted::Wanted;
-use crate::ecs::api::{Query, Snapshot, describe_disks, describe_instances};
+use crate::ecs::api::{Query, describe_disks, describe_instances};
 use crate::ecs::client::Client;
 use crate::error::{Error, Result};
 use crate::grouped;
@@ -98,25 +98,29 @@ async fn disks(client: &Client, name: &str, instances: &[String]) -> Result<Vec<
 
 /// Snapshots of this name; else it may be an id of old.
 async fn otherwise(client: &Client, name: &str) -> Result<Vec<PointInfo>> {
-    let mut found: Vec<Snapshot> = Vec::new();
+    let mut points = Vec::new();
+    let region = client.region();
     for query in questions("SnapshotName", name) {
-        found.extend(snapshots(client, query, name).await?);
+        let mut listing = Listing::new(client, query, name);
+        while let Some(page) = listing.next().await? {
+            let mut called = page.into_iter();
+            while let Some(one) =
+                called.find(|it| is_called(it.snapshot_name.as_deref(), &it.tags, name))
+            {
+                points.extend(grouped::point(name, region, &[], &[one]));
+            }
+        }
     }
-    found.retain(|it| is_called(it.snapshot_name.as_deref(), &it.tags, name));
-    found.sort_by(|a, b| (a.creation_time, &a.snapshot_id).cmp(&(b.creation_time, &b.snapshot_id)));
-    found.dedup_by(|a, b| a.snapshot_id == b.snapshot_id);
-    if found.is_empty() {
+    points.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    points.dedup_by(|a, b| a.id == b.id);
+    if points.is_empty() {
         if let Some(id) = Wanted::of_old(name) {
             return by_id(client, id).await;
         }
         let what = format!("instance, disk or snapshot called {name}");
         return Err(not_here(client, &what));
     }
-    let region = client.region();
-    let points = found
-        .iter()
-        .filter_map(|one| grouped::point(name, region, &[], std::slice::from_ref(one)));
-    Ok(points.collect())
+    Ok(points)
 }
 
 fn ambiguous(name: &str, ids: impl Iterator<Item = String>) -> Error {

@@ -6,7 +6,7 @@ use crate::ecs::client::Client;
 use crate::ecs::volume::clone_owing;
 use crate::error::{Error, Result};
 use crate::grouped::missing_disks;
-use crate::point::{AccessMode, OpenHow, OpenedPoint, PointInfo};
+use crate::point::{AccessMode, OpenHow, OpenedPoint, PointInfo, PricedBy};
 use crate::temporary::check_access;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ pub(super) fn open(
         });
     }
     if let Some(dollars) = estimate(point, how).dollars {
-        how.spend(dollars, &format!("a disk of {}", point.id))?;
+        let what = format!("a disk of {}", point.id);
+        how.spend(dollars, PricedBy::Time, &what)?;
     }
     let mut notes = Vec::new();
     let mut owed = BTreeMap::new();

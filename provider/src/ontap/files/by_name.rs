@@ -4,7 +4,7 @@
 //! looked up among the files of now first: what is a directory now is taken for one then.
 
 use super::clones::Clones;
-use super::codes::{LINK, failed, not_cloned, refused, says_directory};
+use super::codes::{LINK, NOWHERE, failed, not_cloned, refused, says_directory};
 use super::nodes::Known;
 use super::under::Under;
 use super::wire::{self, Record};
@@ -33,7 +33,7 @@ pub(super) fn look(
         Some(known) if known.metadata.kind == FileKind::Directory => return Ok(Some(known)),
         Some(known) if known.metadata.kind == FileKind::Symlink => {
             let detail = "it is a link now, and where it led then is not told below .snapshot";
-            return Err(Error::unsupported(LINK, 0, detail));
+            return Err(Error::unsupported(LINK, NOWHERE, detail));
         }
         Some(known) if known.is_lun => {
             return Err(refused("it is a LUN: read it as one, ontap:SVM/VOLUME/LUN"));

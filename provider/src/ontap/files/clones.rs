@@ -283,23 +283,29 @@ impl Clones {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let mut slots = self.slots();
-            let made = |slot: &Slot| slot.outcome.borrow().clone();
-            let is_busy = slots.list.iter().any(|slot| made(slot).is_none());
-            if !is_busy && !self.maker.how().keep {
-                let all = std::mem::take(&mut slots.list);
-                let all = all.iter().filter_map(|slot| made(slot)?.ok());
-                for cloned in all {
-                    slots.leaving = slots.leaving.saturating_add(1);
-                    handle().spawn(Arc::clone(self).leave(cloned));
-                }
+            if let Some(gone) = self.let_go() {
+                return gone;
             }
-            if !is_busy && slots.leaving == 0 {
-                return slots.gone.clone();
-            }
-            drop(slots);
             changed.await;
         }
+    }
+
+    /// Begins to delete what is not wanted any more, once nothing is being made; what is gone, once all is.
+    fn let_go(self: &Arc<Self>) -> Option<Vec<Item>> {
+        let mut slots = self.slots();
+        let made = |slot: &Slot| slot.outcome.borrow().clone();
+        if slots.list.iter().any(|slot| made(slot).is_none()) {
+            return None;
+        }
+        if !self.maker.how().keep {
+            let all = std::mem::take(&mut slots.list);
+            let all = all.iter().filter_map(|slot| made(slot)?.ok());
+            for cloned in all {
+                slots.leaving = slots.leaving.saturating_add(1);
+                handle().spawn(Arc::clone(self).leave(cloned));
+            }
+        }
+        (slots.leaving == 0).then(|| slots.gone.clone())
     }
 }
 

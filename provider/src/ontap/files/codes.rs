@@ -1,9 +1,13 @@
 //! What is refused of a volume's files, and under which code.
 
 use super::super::fault::{self, IS_DIRECTORY};
+use super::super::text::tame;
 use crate::fault::{Fault, FaultKind};
 use flr_fs::{Code, Request};
 use std::io;
+
+/// Nothing here is a fault of bytes.
+pub(super) const NOWHERE: u64 = flr_fs::Fault::NOWHERE;
 
 /// It would take a clone, which `--access direct` forbids.
 pub(super) const DIRECT: Code = Code::new("ontap.direct");
@@ -20,8 +24,13 @@ pub(super) const LISTING: Code = Code::new("ontap.listing");
 /// A link whose target at that time is not told.
 pub(super) const LINK: Code = Code::new("ontap.link");
 
+/// Something of a type that this version does not know.
+pub(super) const TYPE: Code = Code::new("ontap.type");
+
 /// All of them.
-pub const ALL: &[Code] = &[DIRECT, CLONE, FLEXGROUP, SNAPMIRROR, MANY, LISTING, LINK];
+pub const ALL: &[Code] = &[
+    DIRECT, CLONE, FLEXGROUP, SNAPMIRROR, MANY, LISTING, LINK, TYPE,
+];
 
 /// The code of a fault that stands for [`MANY`].
 pub(super) const TOO_MANY: &str = "TooMany";
@@ -54,7 +63,7 @@ impl NoClones {
             ),
         };
         let detail = format!("the cluster refuses it below .snapshot: {why}; {words}");
-        flr_fs::Error::unsupported(code, 0, detail)
+        flr_fs::Error::unsupported(code, NOWHERE, detail)
     }
 }
 
@@ -85,7 +94,7 @@ pub(super) fn failed(fault: Fault) -> flr_fs::Error {
         FaultKind::Unknown | FaultKind::Throttled => io::ErrorKind::TimedOut,
         _ => io::ErrorKind::Other,
     };
-    flr_fs::Error::io(0, io::Error::new(kind, fault))
+    flr_fs::Error::io(NOWHERE, io::Error::new(kind, fault))
 }
 
 /// The same of a clone that could not be made.
@@ -100,7 +109,14 @@ pub(super) fn not_cloned(fault: Fault) -> flr_fs::Error {
     };
     let hint = fault::hint(&fault).map(|hint| format!("; {hint}"));
     let detail = format!("{}{}", fault.message, hint.unwrap_or_default());
-    flr_fs::Error::unsupported(code, 0, detail)
+    flr_fs::Error::unsupported(code, NOWHERE, detail)
+}
+
+/// What is told of something of an unknown type. `name` is what it is called.
+pub(super) fn unknown_type(name: &str, kind: &str) -> flr_fs::Fault {
+    let kind = tame(kind, None);
+    let detail = format!("{name:?} is of the type {kind:?}, which is not known");
+    flr_fs::Fault::new(TYPE, NOWHERE, detail)
 }
 
 pub(super) fn refused(message: &str) -> flr_fs::Error {

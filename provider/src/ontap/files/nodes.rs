@@ -1,8 +1,9 @@
 //! What nodes are called, and where they are. The number of a node comes of its path, so that it is the
 //! same whenever the snapshot is opened.
 
+use super::codes::unknown_type;
 use super::wire::Record;
-use flr_fs::{FileKind, Metadata, NodeFlags, NodeId, Request, Timestamp};
+use flr_fs::{Fault, FileKind, Metadata, NodeFlags, NodeId, Request, Timestamp};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,7 +28,18 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What a record says. `None`: it is nothing that has a place in a tree.
+    /// What a record says of something called `name`. `None`: it is a stream, which has no place in a tree.
+    ///
+    /// # Errors
+    /// It is of a type that is not known.
+    pub(super) fn of_name(record: &Record, name: &str) -> Result<Option<Self>, Fault> {
+        match Self::of(record) {
+            None if !record.is_stream() => Err(unknown_type(name, &record.kind)),
+            known => Ok(known),
+        }
+    }
+
+    /// What a record says, if it is of a type that is known.
     pub(super) fn of(record: &Record) -> Option<Self> {
         let metadata = record.metadata()?;
         Some(Self {

@@ -1,7 +1,7 @@
 //! The files of a snapshot as a filesystem.
 
 use super::by_name;
-use super::codes::{LISTING, failed, refused};
+use super::codes::{LISTING, NOWHERE, failed, refused};
 use super::data::{FileStore, Way};
 use super::nodes::{Known, Nodes, ROOT};
 use super::through::Through;
@@ -59,11 +59,16 @@ pub(super) struct FileTree {
     listings: Cache<NodeId, Arc<Vec<Entry>>>,
 }
 
+/// What a listing has.
 #[derive(Debug)]
-struct Entry {
-    name: String,
-    node: NodeId,
-    known: Known,
+enum Entry {
+    Node {
+        name: String,
+        node: NodeId,
+        known: Known,
+    },
+    /// Something that is there, and cannot be shown.
+    Odd(flr_fs::Fault),
 }
 
 impl FileTree {
@@ -142,8 +147,11 @@ impl FileTree {
 
     /// A name in a directory, where that can be looked into.
     fn seen(&self, full: &str) -> flr_fs::Result<Option<Known>> {
-        let record = self.ask(|| stat(&self.under, full))?;
-        Ok(record.as_ref().and_then(Known::of))
+        let Some(record) = self.ask(|| stat(&self.under, full))? else {
+            return Ok(None);
+        };
+        let name = full.rsplit('/').next().unwrap_or_default();
+        Known::of_name(&record, name).map_err(flr_fs::Error::Unsupported)
     }
 
     fn listing(&self, dir: NodeId) -> flr_fs::Result<Arc<Vec<Entry>>> {
@@ -153,20 +161,25 @@ impl FileTree {
         let path = self.directory(dir)?;
         if self.is_guessed() {
             let detail = "what was in this directory cannot be told: the cluster lists nothing below .snapshot";
-            return Err(flr_fs::Error::unsupported(LISTING, 0, detail));
+            return Err(flr_fs::Error::unsupported(LISTING, NOWHERE, detail));
         }
         let records = self.ask(|| list(&self.under, &path))?;
         let mut entries = Vec::with_capacity(records.len());
         for record in records {
-            // Streams have no place in a directory.
-            let Some(known) = Known::of(&record) else {
-                continue;
+            let known = match Known::of_name(&record, &record.name) {
+                Ok(Some(known)) => known,
+                // A stream.
+                Ok(None) => continue,
+                Err(fault) => {
+                    entries.push(Entry::Odd(fault));
+                    continue;
+                }
             };
             if !wire::is_name(&record.name) {
                 return Err(refused("the server lists a name that no file can have"));
             }
             let node = (self.nodes).add(dir, &record.name, &known)?;
-            entries.push(Entry {
+            entries.push(Entry::Node {
                 name: record.name,
                 node,
                 known,
@@ -276,19 +289,21 @@ impl Filesystem for FileTree {
         let listing = self.listing(dir)?;
         let skipped = usize::try_from(from.0).unwrap_or(usize::MAX);
         for (entry, next) in listing.iter().zip(1..).skip(skipped) {
-            let metadata = match want {
-                Want::Names => None,
-                Want::Metadata if entry.known.is_sized => Some(Ok(entry.known.metadata.clone())),
-                Want::Metadata => Some(self.known(entry.node).map(|known| known.metadata)),
+            let item = match entry {
+                Entry::Odd(fault) => DirItem::Damaged(fault.clone()),
+                Entry::Node { name, node, known } => DirItem::Entry(DirEntry {
+                    name: RawName::new(name.as_bytes()),
+                    node: *node,
+                    kind: Some(known.metadata.kind),
+                    next: DirCursor(next),
+                    metadata: match want {
+                        Want::Names => None,
+                        Want::Metadata if known.is_sized => Some(Ok(known.metadata.clone())),
+                        Want::Metadata => Some(self.known(*node).map(|known| known.metadata)),
+                    },
+                    hidden: false,
+                }),
             };
-            let item = DirItem::Entry(DirEntry {
-                name: RawName::new(entry.name.as_bytes()),
-                node: entry.node,
-                kind: Some(entry.known.metadata.kind),
-                next: DirCursor(next),
-                metadata,
-                hidden: false,
-            });
             if visit(item).is_break() {
                 break;
             }

@@ -45,7 +45,12 @@ impl Record {
         self.size
     }
 
-    /// What `stat` shows of it. `None`: it is nothing that has a place in a tree, such as a stream.
+    /// Whether it is a stream, which has no place in a tree.
+    pub(super) fn is_stream(&self) -> bool {
+        self.kind == "stream"
+    }
+
+    /// What `stat` shows of it. `None`: it is a stream, or of a type that is not known.
     pub(super) fn metadata(&self) -> Option<Metadata> {
         let kind = match self.kind.as_str() {
             "file" | "lun" => FileKind::File,
