@@ -7,7 +7,7 @@ use crate::output::{Failure, Outcome, error_fields, json_line, say, without_numb
 use crate::progress::Bar;
 use flr_fs::{FileKind, Timestamp};
 use flr_recover::copy::{
-    CopyEvents, CopyReport, Digest, Item, KeepReason, Made, SkipReason, Warning,
+    CopyEvents, CopyReport, Digest, Item, KeepReason, Made, Note, SkipReason, Warning,
 };
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value};
@@ -347,6 +347,13 @@ impl CopyEvents for Events<'_> {
             ),
         };
         self.remark("warning", item, code, &without_number(text));
+    }
+
+    fn noted(&self, item: &Item, note: &Note) {
+        let Note::Beside { name, file } = note;
+        let (name, file) = (for_terminal(name), for_terminal(file));
+        let text = format!("{name} finds no room among the attributes there: it is in {file}");
+        self.remark("note", item, "beside", &text);
     }
 
     fn unreadable(&self, item: &Item, range: Range<u64>, error: &flr_recover::Error) {

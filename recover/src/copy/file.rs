@@ -6,6 +6,7 @@ use super::links::{Claim, Place};
 use super::options::Verify;
 use super::report::{Done, KeepReason, Made, Warning};
 use super::run::{Outcome, Published, Run, Task, Verdict, write_error};
+use super::sidecar::Beside;
 use super::stretches::Buffer;
 use super::temp::TempEntry;
 use super::verify::{Digest, reads_back};
@@ -158,7 +159,7 @@ impl Run<'_> {
         if let Some(kept) = Self::kept(verdict) {
             task.remember_name();
             if matches!(verdict, Verdict::Keep(KeepReason::Verified(_))) {
-                self.streams_beside(task, self.streams_of_kept(task), buffer);
+                self.put_beside(&Beside::of(task), self.loose_of_kept(task), buffer);
             }
             return Ok((kept, self.identity_kept(task)));
         }
@@ -174,7 +175,7 @@ impl Run<'_> {
         self.check_expected(task, copied.digest)?;
         let verified = self.verify(&task.item.destination, &file, &copied, buffer)?;
         let on = (&file, task.directory.kind());
-        let streams = self.set_attributes(&task.item, on, task.node, &task.metadata);
+        let loose = self.set_attributes(&task.item, on, task.node, &task.metadata);
         self.keep_owner(task, &file);
         let identity = if self.options.hard_links || !task.dir.fresh {
             let stat = rustix::fs::fstat(&file).map_err(|errno| task.failed(errno))?;
@@ -184,7 +185,7 @@ impl Run<'_> {
         };
         drop(file);
         // First what stands beside it: a file under its name has all that belongs to it.
-        self.streams_beside(task, streams, buffer);
+        self.put_beside(&Beside::of(task), loose, buffer);
         if copied.unreadable > 0 && self.options.damage_maps {
             let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
             self.damage_map(task, &lost, copied.size);

@@ -47,7 +47,9 @@ pub use links::LinkTable;
 pub use options::{CopyOptions, Overwrite, Verify};
 pub use owners::{IdRules, Owners};
 pub use plan::{Plan, Planned};
-pub use report::{CopyEvents, CopyReport, Item, KeepReason, Made, Silent, SkipReason, Warning};
+pub use report::{
+    CopyEvents, CopyReport, Item, KeepReason, Made, Note, Silent, SkipReason, Warning,
+};
 pub use resume::{NothingRecorded, Recorded};
 pub use verify::Digest;
 
@@ -153,9 +155,12 @@ impl<'a> Copier<'a> {
         source: &Resolved,
         destination: &DestinationDir,
     ) -> CopyReport {
-        let own = found(source);
-        let own = destination.is_fresh().then_some(&own);
+        let found = found(source);
+        let own = destination.is_fresh().then_some(&found);
         self.run_as(view, destination, own, true, |tree| {
+            if own.is_none() {
+                tree.look_inside(&found);
+            }
             tree.copy_entries(&source.path, source.node);
         })
     }
