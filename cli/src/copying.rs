@@ -7,7 +7,7 @@ use crate::output::{Failure, Outcome, error_fields, json_line, say, without_numb
 use crate::progress::Bar;
 use flr_fs::{FileKind, Timestamp};
 use flr_recover::copy::{
-    CopyEvents, CopyReport, Digest, Item, KeepReason, Made, Note, SkipReason, Warning,
+    CopyEvents, CopyReport, Digest, Item, KeepReason, Made, Note, SkipReason, Unfolds, Warning,
 };
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value};
@@ -195,6 +195,9 @@ impl Events<'_> {
         };
         let path = for_terminal(at.as_os_str().as_bytes());
         match source.kind() {
+            ErrorKind::StorageFull if source.get_ref().is_some_and(|why| why.is::<Unfolds>()) => {
+                failure.hint("--sparse restores what is stored of it and leaves holes for zeros")
+            }
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure.hint(self.telling.go_on),
             ErrorKind::PermissionDenied => failure.hint("copy to a directory of your own"),
             ErrorKind::IsADirectory => {

@@ -13,6 +13,7 @@ use super::verify::{Digest, reads_back};
 use crate::error::{Error, Result};
 use flr_fs::{ByteSource, Metadata};
 use rustix::fs::{Gid, Uid};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -31,6 +32,22 @@ pub const RATIO_MAX: u64 = 1000;
 
 /// Smaller files may unfold as they like.
 const RATIO_CHECK_BYTES_MIN: u64 = 1 << 30;
+
+/// Why a file is refused that is much larger than what is stored of it: [`CopyOptions::sparse`] would take it.
+///
+/// [`CopyOptions::sparse`]: super::CopyOptions::sparse
+#[derive(Debug)]
+pub struct Unfolds {
+    what: String,
+}
+
+impl fmt::Display for Unfolds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Unfolds {}
 
 /// Unreadable ranges of one file that are told apart in its map.
 const LOST_COUNT_MAX: usize = 1 << 16;
@@ -313,14 +330,14 @@ impl Run<'_> {
         if self.options.sparse || size < FREE_SPACE_CHECK_BYTES_MIN {
             return Ok(());
         }
-        let refused =
-            |what: String| Err(task.failed(io::Error::new(io::ErrorKind::StorageFull, what)));
+        let full = io::ErrorKind::StorageFull;
+        let unfolds = |what: String| Err(task.failed(io::Error::new(full, Unfolds { what })));
         let free = task.directory.bytes_free();
         if self.options.refuse_bombs {
             let stored = task.metadata.blocks.saturating_mul(BLOCK_BYTES);
             if free.is_some_and(|free| size > free) {
                 let free = free.unwrap_or(0);
-                return refused(format!(
+                return unfolds(format!(
                     "needs {size} bytes with its holes, {free} are free"
                 ));
             }
@@ -331,7 +348,7 @@ impl Run<'_> {
                 stored => stored,
             };
             if size >= RATIO_CHECK_BYTES_MIN && stored < least {
-                return refused(format!("{stored} bytes unfold to {size}"));
+                return unfolds(format!("{stored} bytes unfold to {size}"));
             }
         }
         let Some(free) = free else {
@@ -340,7 +357,8 @@ impl Run<'_> {
         if size <= free || stored_bytes(source, free) <= free {
             return Ok(());
         }
-        refused(format!("needs {size} bytes, {free} are free"))
+        let what = format!("needs {size} bytes, {free} are free");
+        Err(task.failed(io::Error::new(full, what)))
     }
 }
 

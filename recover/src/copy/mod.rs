@@ -40,7 +40,7 @@ mod verify;
 pub use atomic::AtomicFile;
 pub use content::copy_to_writer;
 pub use destination::DestinationDir;
-pub use file::RATIO_MAX;
+pub use file::{RATIO_MAX, Unfolds};
 pub use filter::{Filter, Filtered};
 pub use ledger::{Ledger, Records};
 pub use links::LinkTable;
