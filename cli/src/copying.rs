@@ -7,7 +7,7 @@ use crate::output::{Failure, Outcome, error_fields, json_line, say, without_numb
 use crate::progress::Bar;
 use flr_fs::{FileKind, Timestamp};
 use flr_recover::copy::{
-    CopyEvents, CopyReport, Digest, Item, KeepReason, Made, SkipReason, Warning,
+    CopyEvents, CopyReport, Digest, Item, KeepReason, Made, Note, SkipReason, Unfolds, Warning,
 };
 use flr_recover::shown::for_terminal;
 use serde_json::{Map, Value};
@@ -195,6 +195,9 @@ impl Events<'_> {
         };
         let path = for_terminal(at.as_os_str().as_bytes());
         match source.kind() {
+            ErrorKind::StorageFull if source.get_ref().is_some_and(|why| why.is::<Unfolds>()) => {
+                failure.hint("--sparse restores what is stored of it and leaves holes for zeros")
+            }
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure.hint(self.telling.go_on),
             ErrorKind::PermissionDenied => failure.hint("copy to a directory of your own"),
             ErrorKind::IsADirectory => {
@@ -347,6 +350,13 @@ impl CopyEvents for Events<'_> {
             ),
         };
         self.remark("warning", item, code, &without_number(text));
+    }
+
+    fn noted(&self, item: &Item, note: &Note) {
+        let Note::Beside { name, file } = note;
+        let (name, file) = (for_terminal(name), for_terminal(file));
+        let text = format!("{name} finds no room among the attributes there: it is in {file}");
+        self.remark("note", item, "beside", &text);
     }
 
     fn unreadable(&self, item: &Item, range: Range<u64>, error: &flr_recover::Error) {

@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::policy::modified;
 use super::report::{Item, Tally, Warning};
 use super::run::Run;
+use super::sidecar::{Descriptor, Loose};
 use super::temp::TempEntry;
 use crate::error::Error;
 use crate::streams::{self, Value};
@@ -33,8 +34,14 @@ const WINDOWS_NAMES: [&str; 6] = [
     "system.ntfs_dos_name",
 ];
 
-/// Streams of a node that no attribute held, by their names.
-type Streams = Vec<Vec<u8>>;
+/// Which extended attributes are set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Acls,
+    /// What new entries of a directory do not inherit.
+    AllButAcls,
+}
 
 /// What attributes are set on.
 enum Target<'a> {
@@ -45,28 +52,50 @@ enum Target<'a> {
 }
 
 impl Run<'_> {
-    /// Attributes of a file or directory that is open. Returns the streams of a file that are to be files
-    /// of their own.
+    /// Attributes of a file or directory that is open. Returns what is to stand beside it.
+    ///
+    /// Of a directory, what [`Self::set_windows_of_directory`] has set is not set again.
     pub(super) fn set_attributes(
         &self,
         item: &Item,
         (fd, kind): (impl AsFd, Kind),
         node: ViewNode,
         metadata: &Metadata,
-    ) -> Streams {
+    ) -> Loose {
         self.set_all(item, (&Target::Open(fd.as_fd()), kind), node, metadata)
     }
 
-    /// Attributes of a link, device or FIFO that has been created just now.
+    /// Attributes of a directory that has what NTFS alone has, but for ACLs. They are set before anything
+    /// stands in it: what finds no room goes beside it, where its parent is still to get its time.
+    pub(super) fn set_windows_of_directory(
+        &self,
+        item: &Item,
+        directory: impl AsFd,
+        node: ViewNode,
+    ) -> Loose {
+        let mut loose = Loose::default();
+        if self.has_windows(node) {
+            let target = Target::Open(directory.as_fd());
+            self.set_xattrs(item, &target, node, (Part::AllButAcls, false), &mut loose);
+        }
+        loose
+    }
+
+    /// Whether what NTFS alone has is to be kept of this node, and may be there.
+    pub(super) fn has_windows(&self, node: ViewNode) -> bool {
+        let wanted = self.options.windows && self.options.xattrs;
+        wanted && (self.view.filesystem(node)).is_ok_and(|filesystem| filesystem.has_streams())
+    }
+
+    /// Attributes of a link, device or FIFO that has been created just now. Returns what is to stand beside it.
     pub(super) fn set_entry_attributes(
         &self,
         item: &Item,
         (entry, kind): (&TempEntry<'_>, Kind),
         node: ViewNode,
         metadata: &Metadata,
-    ) {
-        let streams = self.set_all(item, (&Target::Entry(entry), kind), node, metadata);
-        debug_assert!(streams.is_empty(), "only files have streams beside them");
+    ) -> Loose {
+        self.set_all(item, (&Target::Entry(entry), kind), node, metadata)
     }
 
     fn set_all(
@@ -75,7 +104,7 @@ impl Run<'_> {
         (target, kind): (&Target<'_>, Kind),
         node: ViewNode,
         metadata: &Metadata,
-    ) -> Streams {
+    ) -> Loose {
         // Whoever it is set for would be whoever runs this.
         let mut owner_kept =
             metadata.uid != Metadata::NO_OWNER && metadata.gid != Metadata::NO_OWNER;
@@ -94,16 +123,14 @@ impl Run<'_> {
                 Err(error) => self.tally.warning(item, &Warning::Mode(error)),
             }
         }
-        let mut streams = Streams::new();
+        let mut loose = Loose::default();
         if self.options.xattrs || self.options.acls {
-            let beside = self.options.windows && metadata.kind == FileKind::File;
-            self.set_xattrs(
-                item,
-                target,
-                node,
-                owner_kept,
-                beside.then_some(&mut streams),
-            );
+            let is_dir = metadata.kind == FileKind::Directory;
+            let part = match is_dir && self.has_windows(node) {
+                true => Part::Acls,
+                false => Part::All,
+            };
+            self.set_xattrs(item, target, node, (part, owner_kept), &mut loose);
         }
         let mut times_set = false;
         if self.options.times {
@@ -116,7 +143,7 @@ impl Run<'_> {
             let modified = times_set.then_some(metadata.mtime);
             self.check_kept(item, (target, kind), mode_set, modified);
         }
-        streams
+        loose
     }
 
     /// Owner and group of the copy. What NTFS says of them is read only if a table asks for it.
@@ -172,8 +199,8 @@ impl Run<'_> {
         item: &Item,
         target: &Target<'_>,
         node: ViewNode,
-        owner_kept: bool,
-        beside: Option<&mut Streams>,
+        (part, owner_kept): (Part, bool),
+        loose: &mut Loose,
     ) {
         let names = match self.view.xattr_names(node) {
             Ok(names) => names,
@@ -184,11 +211,11 @@ impl Run<'_> {
         };
         for name in &names {
             let is_acl = name.as_bytes().starts_with(ACL_PREFIX);
-            if !(if is_acl {
-                self.options.acls
-            } else {
-                self.options.xattrs
-            }) {
+            let wanted = match is_acl {
+                true => self.options.acls && part != Part::AllButAcls,
+                false => self.options.xattrs && part != Part::Acls,
+            };
+            if !wanted {
                 continue;
             }
             if name.as_bytes() == CAPABILITIES && !(self.options.set_id && owner_kept) {
@@ -197,39 +224,42 @@ impl Run<'_> {
             }
             self.set_xattr(item, target, node, name);
         }
-        if self.options.xattrs {
-            // First what has no other place: there may be little room for attributes.
-            self.set_windows(item, target, node);
-            self.set_streams(item, target, node, &names, beside);
+        if self.options.xattrs && part != Part::Acls {
+            // First descriptors: there may be little room for attributes, and they are what is looked for there.
+            if self.has_windows(node) {
+                self.set_windows(item, target, node, loose);
+            }
+            self.set_streams(item, target, node, &names, loose);
         }
     }
 
     /// What NTFS alone has, under its own name if the destination takes it, and as the user's otherwise.
-    fn set_windows(&self, item: &Item, target: &Target<'_>, node: ViewNode) {
-        let has_streams = |node| self.view.filesystem(node).is_ok_and(|fs| fs.has_streams());
-        if !self.options.windows || !has_streams(node) {
-            return;
-        }
-        for own in WINDOWS_NAMES {
-            let value = match self.view.xattr(node, &XattrName::new(own.as_bytes())) {
-                Ok(Some(value)) => value,
-                Ok(None) => continue,
-                Err(error) => {
-                    let name = Some(own.as_bytes().to_vec());
-                    let unreadable = Warning::XattrUnreadable { name, error };
-                    self.tally.warning(item, &unreadable);
-                    continue;
-                }
-            };
-            let foreign = own.replacen("system.", "user.", 1);
+    fn set_windows(&self, item: &Item, target: &Target<'_>, node: ViewNode, loose: &mut Loose) {
+        for descriptor in self.descriptors(item, node) {
+            let Descriptor { name, value } = &descriptor;
             let kept = target
-                .set_xattr(own.as_bytes(), &value)
-                .or_else(|_| target.set_xattr(foreign.as_bytes(), &value));
-            if let Err(source) = kept {
-                let name = own.as_bytes().to_vec();
-                self.tally.warning(item, &Warning::Xattr { name, source });
+                .set_xattr(name.as_bytes(), value)
+                .or_else(|_| target.set_xattr(descriptor.foreign_name().as_bytes(), value));
+            if kept.is_err() {
+                loose.descriptors.push(descriptor);
             }
         }
+    }
+
+    /// What NTFS alone has of a node. What cannot be read is told.
+    pub(super) fn descriptors(&self, item: &Item, node: ViewNode) -> Vec<Descriptor> {
+        let read = WINDOWS_NAMES.into_iter().filter_map(|name| {
+            match self.view.xattr(node, &XattrName::new(name.as_bytes())) {
+                Ok(value) => value.map(|value| Descriptor { name, value }),
+                Err(error) => {
+                    let name = Some(name.as_bytes().to_vec());
+                    let unreadable = Warning::XattrUnreadable { name, error };
+                    self.tally.warning(item, &unreadable);
+                    None
+                }
+            }
+        });
+        read.collect()
     }
 
     fn set_xattr(&self, item: &Item, target: &Target<'_>, node: ViewNode, name: &XattrName) {
@@ -256,14 +286,14 @@ impl Run<'_> {
     }
 
     /// Named streams, which Linux has no place for but attributes. `listed` are those of the node.
-    /// What no attribute holds is put on the list `beside`, if there is one.
+    /// What no attribute holds is to stand beside it, if what NTFS alone has is to be kept.
     fn set_streams(
         &self,
         item: &Item,
         target: &Target<'_>,
         node: ViewNode,
         listed: &[XattrName],
-        mut beside: Option<&mut Streams>,
+        loose: &mut Loose,
     ) {
         let found = match streams::xattrs(self.view, node, listed) {
             Ok(found) => found,
@@ -280,8 +310,8 @@ impl Run<'_> {
                 Some(name) => self.set_stream(target, node, &name),
             };
             let Err(why) = kept else { continue };
-            if let (Some(beside), Stream::NotKept(_)) = (&mut beside, &why) {
-                beside.push(stream.name);
+            if let (true, Stream::NotKept(_)) = (self.options.windows, &why) {
+                loose.streams.push(stream.name);
                 continue;
             }
             let name = [b":", stream.name.as_slice()].concat();
@@ -412,7 +442,7 @@ impl Target<'_> {
     }
 }
 
-fn proc_path(fd: impl AsFd) -> OsString {
+pub(super) fn proc_path(fd: impl AsFd) -> OsString {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()).into()
 }

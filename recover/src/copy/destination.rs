@@ -239,6 +239,17 @@ impl Directory {
         }
     }
 
+    /// As [`Self::fitting`], for a plan, which makes nothing to try a name. Where only that tells, the other name
+    /// holds if something has it and nothing has the first: a copy was refused that one.
+    pub(super) fn fitting_untried(&self, name: EntryName) -> EntryName {
+        let stands = |name: &EntryName| matches!(self.stat(name), Ok(Some(_)));
+        match name.without_forbidden() {
+            Some(other) if self.kind.has_strict_names => other,
+            Some(other) if self.kind.is_foreign && !stands(&name) && stands(&other) => other,
+            _ => name,
+        }
+    }
+
     /// Tries with a directory, which goes at once. What is there already was not refused.
     fn refuses(&self, name: &EntryName) -> bool {
         match rustix::fs::mkdirat(self, name.as_os_str(), Mode::RWXU) {
@@ -390,6 +401,35 @@ mod tests {
         assert_eq!(other(b"end. "), Some(b"end.%20".to_vec()));
         assert_eq!(other(b"tab\t\xff"), Some(b"tab%09\xff".to_vec()));
         assert_eq!(other(&[b'?'; 255]).unwrap().len(), 255);
+    }
+
+    #[test]
+    fn a_plan_gives_the_names_that_the_copy_gives() {
+        const FAT: u64 = 0x4d44;
+        const FUSE: u64 = 0x6573_5546;
+        let place = tempfile::tempdir().unwrap();
+        let opened = DestinationDir::open(place.path()).unwrap();
+        let fitted = |magic, name: &str| {
+            let directory = Directory {
+                kind: Kind::known(magic),
+                ..opened.directory().clone()
+            };
+            let name = EntryName::new(name.as_bytes()).unwrap();
+            let planned = directory.fitting_untried(name);
+            String::from_utf8(planned.as_bytes().to_vec()).unwrap()
+        };
+        assert_eq!(fitted(FAT, "a:b"), "a%3Ab");
+        assert_eq!(fitted(FAT, "dir."), "dir%2E");
+        assert_eq!(fitted(FAT, "plain"), "plain");
+        assert_eq!(fitted(FUSE, "a:b"), "a:b");
+        opened
+            .directory()
+            .make_child(&EntryName::new(b"a%3Ab").unwrap())
+            .unwrap();
+        assert_eq!(fitted(FUSE, "a:b"), "a%3Ab");
+        assert_eq!(fitted(0xef53, "a:b"), "a:b");
+        // Nothing was made to try it.
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
     }
 
     #[test]

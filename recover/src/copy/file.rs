@@ -6,12 +6,14 @@ use super::links::{Claim, Place};
 use super::options::Verify;
 use super::report::{Done, KeepReason, Made, Warning};
 use super::run::{Outcome, Published, Run, Task, Verdict, write_error};
+use super::sidecar::Beside;
 use super::stretches::Buffer;
 use super::temp::TempEntry;
 use super::verify::{Digest, reads_back};
 use crate::error::{Error, Result};
 use flr_fs::{ByteSource, Metadata};
 use rustix::fs::{Gid, Uid};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -30,6 +32,22 @@ pub const RATIO_MAX: u64 = 1000;
 
 /// Smaller files may unfold as they like.
 const RATIO_CHECK_BYTES_MIN: u64 = 1 << 30;
+
+/// Why a file is refused that is much larger than what is stored of it: [`CopyOptions::sparse`] would take it.
+///
+/// [`CopyOptions::sparse`]: super::CopyOptions::sparse
+#[derive(Debug)]
+pub struct Unfolds {
+    what: String,
+}
+
+impl fmt::Display for Unfolds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Unfolds {}
 
 /// Unreadable ranges of one file that are told apart in its map.
 const LOST_COUNT_MAX: usize = 1 << 16;
@@ -158,7 +176,7 @@ impl Run<'_> {
         if let Some(kept) = Self::kept(verdict) {
             task.remember_name();
             if matches!(verdict, Verdict::Keep(KeepReason::Verified(_))) {
-                self.streams_beside(task, self.streams_of_kept(task), buffer);
+                self.put_beside(&Beside::of(task), self.loose_of_kept(task), buffer);
             }
             return Ok((kept, self.identity_kept(task)));
         }
@@ -174,7 +192,7 @@ impl Run<'_> {
         self.check_expected(task, copied.digest)?;
         let verified = self.verify(&task.item.destination, &file, &copied, buffer)?;
         let on = (&file, task.directory.kind());
-        let streams = self.set_attributes(&task.item, on, task.node, &task.metadata);
+        let loose = self.set_attributes(&task.item, on, task.node, &task.metadata);
         self.keep_owner(task, &file);
         let identity = if self.options.hard_links || !task.dir.fresh {
             let stat = rustix::fs::fstat(&file).map_err(|errno| task.failed(errno))?;
@@ -184,7 +202,7 @@ impl Run<'_> {
         };
         drop(file);
         // First what stands beside it: a file under its name has all that belongs to it.
-        self.streams_beside(task, streams, buffer);
+        self.put_beside(&Beside::of(task), loose, buffer);
         if copied.unreadable > 0 && self.options.damage_maps {
             let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
             self.damage_map(task, &lost, copied.size);
@@ -312,14 +330,14 @@ impl Run<'_> {
         if self.options.sparse || size < FREE_SPACE_CHECK_BYTES_MIN {
             return Ok(());
         }
-        let refused =
-            |what: String| Err(task.failed(io::Error::new(io::ErrorKind::StorageFull, what)));
+        let full = io::ErrorKind::StorageFull;
+        let unfolds = |what: String| Err(task.failed(io::Error::new(full, Unfolds { what })));
         let free = task.directory.bytes_free();
         if self.options.refuse_bombs {
             let stored = task.metadata.blocks.saturating_mul(BLOCK_BYTES);
             if free.is_some_and(|free| size > free) {
                 let free = free.unwrap_or(0);
-                return refused(format!(
+                return unfolds(format!(
                     "needs {size} bytes with its holes, {free} are free"
                 ));
             }
@@ -330,7 +348,7 @@ impl Run<'_> {
                 stored => stored,
             };
             if size >= RATIO_CHECK_BYTES_MIN && stored < least {
-                return refused(format!("{stored} bytes unfold to {size}"));
+                return unfolds(format!("{stored} bytes unfold to {size}"));
             }
         }
         let Some(free) = free else {
@@ -339,7 +357,8 @@ impl Run<'_> {
         if size <= free || stored_bytes(source, free) <= free {
             return Ok(());
         }
-        refused(format!("needs {size} bytes, {free} are free"))
+        let what = format!("needs {size} bytes, {free} are free");
+        Err(task.failed(io::Error::new(full, what)))
     }
 }
 

@@ -63,7 +63,7 @@ impl Kind {
         Self::known(magic.unwrap_or(0) & 0xffff_ffff)
     }
 
-    fn known(magic: u64) -> Self {
+    pub(super) fn known(magic: u64) -> Self {
         let unit_max = match magic {
             NTFS3 => 100,
             EXFAT => 10_000_000,

@@ -258,7 +258,8 @@ mod tests {
         }
         assert!(Ledger::open(&path).unwrap().is_none(), "one at a time");
         ledger.file.write_all(b"torn").unwrap();
-        drop(ledger);
+        // The lock goes with the last of both.
+        drop((ledger, records));
         let (mut ledger, records) = Ledger::open(&path).unwrap().unwrap();
         assert_eq!(lookup(&records, "a"), Some(digest(3)));
         assert_eq!(lookup(&records, "b"), Some(digest(2)));
@@ -269,7 +270,8 @@ mod tests {
         all[60] ^= 1;
         ledger.clear().unwrap();
         ledger.file.write_all(&all).unwrap();
-        drop(ledger);
+        // The lock goes with the last of both.
+        drop((ledger, records));
         let (ledger, records) = Ledger::open(&path).unwrap().unwrap();
         assert_eq!(lookup(&records, "b"), None);
         assert_eq!(lookup(&records, "c"), Some(digest(4)));

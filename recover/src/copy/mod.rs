@@ -40,14 +40,16 @@ mod verify;
 pub use atomic::AtomicFile;
 pub use content::copy_to_writer;
 pub use destination::DestinationDir;
-pub use file::RATIO_MAX;
+pub use file::{RATIO_MAX, Unfolds};
 pub use filter::{Filter, Filtered};
 pub use ledger::{Ledger, Records};
 pub use links::LinkTable;
 pub use options::{CopyOptions, Overwrite, Verify};
 pub use owners::{IdRules, Owners};
 pub use plan::{Plan, Planned};
-pub use report::{CopyEvents, CopyReport, Item, KeepReason, Made, Silent, SkipReason, Warning};
+pub use report::{
+    CopyEvents, CopyReport, Item, KeepReason, Made, Note, Silent, SkipReason, Warning,
+};
 pub use resume::{NothingRecorded, Recorded};
 pub use verify::Digest;
 
@@ -153,9 +155,12 @@ impl<'a> Copier<'a> {
         source: &Resolved,
         destination: &DestinationDir,
     ) -> CopyReport {
-        let own = found(source);
-        let own = destination.is_fresh().then_some(&own);
+        let found = found(source);
+        let own = destination.is_fresh().then_some(&found);
         self.run_as(view, destination, own, true, |tree| {
+            if own.is_none() {
+                tree.look_inside(&found);
+            }
             tree.copy_entries(&source.path, source.node);
         })
     }

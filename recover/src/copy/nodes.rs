@@ -1,7 +1,9 @@
 //! Symbolic links, devices and FIFOs: recreated, never followed and never opened.
 
-use super::report::{Done, SkipReason};
+use super::report::{Done, KeepReason, SkipReason};
 use super::run::{Outcome, Published, Run, Task, Verdict};
+use super::sidecar::Beside;
+use super::stretches::Buffer;
 use super::temp::TempEntry;
 use crate::error::Result;
 use flr_fs::FileKind;
@@ -19,6 +21,10 @@ impl Run<'_> {
     fn symlink(&self, task: &Task) -> Result<Outcome> {
         let verdict = self.judge(task)?;
         if let Verdict::Keep(reason) = verdict {
+            if reason == KeepReason::Unchanged && self.options.resume.is_some() {
+                let loose = self.loose_of_kept(task);
+                self.put_beside(&Beside::of(task), loose, &mut Buffer::default());
+            }
             return Ok(Outcome::Kept(reason));
         }
         let target = self.view.read_link(task.node)?;
@@ -66,7 +72,8 @@ impl Run<'_> {
         done: fn(Option<Vec<u8>>) -> Done,
     ) -> Result<Outcome> {
         let on = (&*entry, task.directory.kind());
-        self.set_entry_attributes(&task.item, on, task.node, &task.metadata);
+        let loose = self.set_entry_attributes(&task.item, on, task.node, &task.metadata);
+        self.put_beside(&Beside::of(task), loose, &mut Buffer::default());
         let inode = self.inode_of(task, entry)?;
         Ok(match self.publish(task, entry, inode, verdict)? {
             Published::Kept(reason) => Outcome::Kept(reason),

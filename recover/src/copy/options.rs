@@ -55,8 +55,8 @@ pub struct CopyOptions {
     pub xattrs: bool,
     /// Keep POSIX ACLs, where permitted.
     pub acls: bool,
-    /// Keep what NTFS alone has: descriptors and flags as attributes `user.ntfs_…`, and streams that no
-    /// attribute holds as files `NAME:STREAM`.
+    /// Keep what NTFS alone has: descriptors and flags as attributes `user.ntfs_…`, or as files
+    /// `NAME.flr-ntfs_…` where those find no room, and streams that no attribute holds as files `NAME:STREAM`.
     pub windows: bool,
     /// Make further names of a file hard links, as they were.
     pub hard_links: bool,

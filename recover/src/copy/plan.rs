@@ -204,7 +204,7 @@ impl Planner<'_> {
                 self.plan.dirs = self.plan.dirs.saturating_add(1);
             }
         }
-        let entry_name = EntryName::new(name);
+        let entry_name = self.fitting(name);
         let shown_name = entry_name.as_ref().map_or(name, EntryName::as_bytes);
         let top = self.levels.last();
         let destination = top.map(|top| top.path.join(OsStr::from_bytes(shown_name)));
@@ -230,6 +230,16 @@ impl Planner<'_> {
             return Next::Continue;
         }
         Next::Skip
+    }
+
+    /// The name of an entry in the directory on top.
+    fn fitting(&self, name: &[u8]) -> Result<EntryName> {
+        let name = EntryName::new(name)?;
+        let directory = (self.levels.last()).and_then(|level| level.directory.as_ref());
+        Ok(match directory {
+            Some(directory) => directory.fitting_untried(name),
+            None => name,
+        })
     }
 
     fn planned(&self, name: &EntryName, node: ViewNode, metadata: &Metadata) -> Planned {
@@ -309,7 +319,7 @@ impl Planner<'_> {
 
     /// Goes into a directory, which may not be there yet.
     fn push(&mut self, name: &[u8], counted: bool) {
-        let name = EntryName::new(name).ok();
+        let name = self.fitting(name).ok();
         let top = self.levels.last();
         let path = match (&name, top) {
             (Some(name), Some(top)) => top.path.join(name.as_os_str()),

@@ -50,6 +50,8 @@ pub trait CopyEvents: Sync {
     fn skipped(&self, _item: &Item, _reason: SkipReason) {}
     /// The item was created, but not with everything that it had.
     fn warning(&self, _item: &Item, _warning: &Warning) {}
+    /// Something of the item stands elsewhere than it did.
+    fn noted(&self, _item: &Item, _note: &Note) {}
     /// This range could not be read and is a hole in the copy. Only with `salvage`.
     fn unreadable(&self, _item: &Item, _range: Range<u64>, _error: &Error) {}
     /// The item could not be copied, and nothing of it stands under its final name. For a
@@ -137,6 +139,19 @@ pub enum Warning {
     NoDamageMap(io::Error),
     /// A hard link could not be made. The file was copied once more instead.
     LinkCopied(io::Error),
+}
+
+/// What is not lost, and not where it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// An extended attribute found no room among those of the destination. Its value is a file beside the
+    /// item, or in it, if it is the destination itself.
+    Beside {
+        /// The name of the attribute.
+        name: Vec<u8>,
+        /// The name of the file.
+        file: Vec<u8>,
+    },
 }
 
 /// What a copy did, in numbers.

@@ -120,6 +120,13 @@ impl DirState {
         self.placed().inodes.contains(&inode)
     }
 
+    /// This copy has put the inode into it.
+    pub(super) fn place(&self, inode: u64) {
+        if !self.fresh {
+            self.placed().inodes.insert(inode);
+        }
+    }
+
     fn placed(&self) -> MutexGuard<'_, Placed> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,9 +150,9 @@ impl Run<'_> {
             return;
         }
         if let Some((node, metadata)) = &dir.source {
-            // Streams of a directory have no place but its attributes.
+            // What finds no room among its attributes stands beside it since it was made.
             let kind = directory.kind();
-            let _none = self.set_attributes(&dir.item, (directory, kind), *node, metadata);
+            let _beside = self.set_attributes(&dir.item, (directory, kind), *node, metadata);
             self.tally.finished(&dir.item, Done::Directory);
         }
     }
@@ -242,7 +249,7 @@ impl Run<'_> {
                 Verdict::Create => Publish::New,
                 Verdict::Replace => {
                     if backup.is_none() {
-                        backup = self.back_up(task)?;
+                        backup = self.back_up(&task.directory, &task.name)?;
                     }
                     Publish::Replace
                 }
@@ -261,13 +268,18 @@ impl Run<'_> {
     }
 
     /// Gives what is about to be replaced a second name, if it is to be kept.
-    fn back_up(&self, task: &Task) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn back_up(
+        &self,
+        directory: &Directory,
+        name: &EntryName,
+    ) -> io::Result<Option<Vec<u8>>> {
         let Some(suffix) = &self.options.backup else {
             return Ok(None);
         };
-        let name = [task.name.as_bytes(), suffix.as_bytes()].concat();
-        let backup = EntryName::new(&name).map_err(|error| io::Error::other(error.to_string()))?;
-        temp::back_up(&task.directory, &task.name, &backup)?;
+        let backup = [name.as_bytes(), suffix.as_bytes()].concat();
+        let backup =
+            EntryName::new(&backup).map_err(|error| io::Error::other(error.to_string()))?;
+        temp::back_up(directory, name, &backup)?;
         Ok(Some(backup.as_bytes().to_vec()))
     }
 

@@ -1,64 +1,194 @@
-//! What stands beside a file: streams of NTFS that no attribute holds, and maps of what could not be read.
+//! What stands beside a node: streams and descriptors of NTFS that no attribute holds, and maps of what could
+//! not be read of a file.
 
-use super::content::ContentCopy;
-use super::destination::EntryName;
+use super::attributes::proc_path;
+use super::content::{ContentCopy, check_cancel};
+use super::destination::{Directory, EntryName};
 use super::options::Overwrite;
-use super::report::{Done, Item, KeepReason, Made, Warning};
+use super::report::{Done, Item, KeepReason, Made, Note, Warning};
 use super::resume::open_standing;
-use super::run::{Outcome, Run, Task};
+use super::run::{DirState, Outcome, Run, Task, Verdict};
 use super::stretches::Buffer;
 use super::temp::{Publish, TempEntry};
 use super::verify::{hash_file, hash_source};
 use crate::error::Result;
 use crate::streams::{self, Value};
-use flr_fs::{Metadata, StreamName, XattrName};
+use crate::view::ViewNode;
+use flr_fs::{ByteSource, FileKind, Memory, Metadata, StreamName, XattrName};
 use rustix::io::Errno;
-use std::ffi::OsStr;
 use std::fmt::Write;
 use std::io;
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
 /// What a map of unreadable ranges is called, behind the name of its file.
 const MAP_SUFFIX: &[u8] = b".flr-map";
 
+/// Where what stands beside a node goes.
+pub(super) struct Beside<'a> {
+    pub(super) dir: &'a DirState,
+    pub(super) directory: &'a Directory,
+    /// What its name begins with: that of the node, or nothing in the directory that is the node itself.
+    pub(super) stem: &'a [u8],
+    /// The node.
+    pub(super) item: &'a Item,
+    pub(super) node: ViewNode,
+    pub(super) metadata: &'a Metadata,
+}
+
+/// What of a node found no room among the attributes of its copy.
+#[derive(Debug, Default)]
+pub(super) struct Loose {
+    /// Names of streams.
+    pub(super) streams: Vec<Vec<u8>>,
+    pub(super) descriptors: Vec<Descriptor>,
+}
+
+/// What NTFS alone has of a node.
+#[derive(Debug)]
+pub(super) struct Descriptor {
+    /// Of the attribute that it is shown as, `system.ntfs_…`.
+    pub(super) name: &'static str,
+    pub(super) value: Vec<u8>,
+}
+
+impl Descriptor {
+    fn short_name(&self) -> &'static str {
+        self.name.strip_prefix("system.").unwrap_or(self.name)
+    }
+
+    /// Of the attribute where there is no NTFS.
+    pub(super) fn foreign_name(&self) -> String {
+        format!("user.{}", self.short_name())
+    }
+
+    /// What its file is called, behind the name of the node's.
+    fn suffix(&self) -> Vec<u8> {
+        format!(".flr-{}", self.short_name()).into_bytes()
+    }
+}
+
+impl<'a> Beside<'a> {
+    pub(super) fn of(task: &'a Task) -> Self {
+        Self {
+            dir: &task.dir,
+            directory: &task.directory,
+            stem: task.name.as_bytes(),
+            item: &task.item,
+            node: task.node,
+            metadata: &task.metadata,
+        }
+    }
+}
+
 impl Run<'_> {
-    /// Copies streams of a file into files `NAME:STREAM` beside it.
-    pub(super) fn streams_beside(&self, task: &Task, streams: Vec<Vec<u8>>, buffer: &mut Buffer) {
-        for stream in streams {
+    /// Sets the attributes of a directory that has what NTFS alone has, and copies beside it what found no room.
+    pub(super) fn windows_beside(&self, beside: &Beside<'_>, directory: &Directory) {
+        let loose = self.set_windows_of_directory(beside.item, directory, beside.node);
+        self.put_beside(beside, loose, &mut Buffer::default());
+    }
+
+    /// Looks at what stands beside a node already.
+    pub(super) fn standing_inside(&self, beside: &Beside<'_>) {
+        if !self.has_windows(beside.node) {
+            return;
+        }
+        let stands = |suffix: &[u8]| {
+            let name = EntryName::new(&[beside.stem, suffix].concat()).ok();
+            let name = name.map(|name| beside.directory.fitting_untried(name));
+            name.is_some_and(|name| matches!(beside.directory.stat(&name), Ok(Some(_))))
+        };
+        let mut descriptors = self.descriptors(beside.item, beside.node);
+        descriptors.retain(|descriptor| stands(&descriptor.suffix()));
+        let listed = self.view.streams(beside.node).unwrap_or_default();
+        let mut streams: Vec<_> = listed.into_iter().map(|stream| stream.name).collect();
+        streams.retain(|stream| stands(&[b":", stream.as_slice()].concat()));
+        let loose = Loose {
+            streams,
+            descriptors,
+        };
+        self.put_beside(beside, loose, &mut Buffer::default());
+    }
+
+    /// Copies streams into files `NAME:STREAM` beside a node, and descriptors into files `NAME.flr-ntfs_…`.
+    pub(super) fn put_beside(&self, beside: &Beside<'_>, loose: Loose, buffer: &mut Buffer) {
+        for stream in loose.streams {
             let suffix = [b":", stream.as_slice()].concat();
-            let whole = [task.name.as_bytes(), &suffix].concat();
-            let Ok(name) = EntryName::new(&whole) else {
-                // A slash: no file can be called so.
-                self.not_beside(task, suffix);
+            let Some((name, mut item)) = self.name_beside(beside, &suffix) else {
                 continue;
             };
-            let name = task.directory.fitting(name);
-            let mut item = beside(task, name.as_bytes());
-            item.source = [task.item.source.as_slice(), &suffix].concat();
-            if name.as_bytes() != whole {
-                let shortened = Warning::NameShortened(name.as_bytes().to_vec());
-                self.tally.warning(&item, &shortened);
+            item.source.extend(&suffix);
+            let opened = self.view.filesystem(beside.node).and_then(|filesystem| {
+                let stream = StreamName::Named(&stream);
+                Ok(filesystem.open(beside.node.node, stream)?)
+            });
+            let outcome = opened.and_then(|source| {
+                self.copy_beside(beside, source.as_ref(), &name, &mut item, buffer)
+            });
+            self.settle(&item, outcome);
+        }
+        for descriptor in loose.descriptors {
+            let Some((name, mut item)) = self.name_beside(beside, &descriptor.suffix()) else {
+                continue;
+            };
+            let source = Memory::new(descriptor.value);
+            let outcome = self.copy_beside(beside, &source, &name, &mut item, buffer);
+            if let Ok(Outcome::Done(_) | Outcome::Kept(KeepReason::Verified(_))) = &outcome {
+                let note = Note::Beside {
+                    name: descriptor.name.into(),
+                    file: name.as_bytes().to_vec(),
+                };
+                self.tally.events().noted(beside.item, &note);
             }
-            let outcome = self.stream_beside(task, &stream, &name, &mut item, buffer);
             self.settle(&item, outcome);
         }
     }
 
-    fn not_beside(&self, task: &Task, name: Vec<u8>) {
-        let source = io::Error::other("no attribute and no file can be called so");
-        self.tally
-            .warning(&task.item, &Warning::Xattr { name, source });
+    /// The name of a file beside a node, and that file. `None`: no file can be called so, which is told.
+    fn name_beside(&self, beside: &Beside<'_>, suffix: &[u8]) -> Option<(EntryName, Item)> {
+        let whole = [beside.stem, suffix].concat();
+        let Ok(name) = EntryName::new(&whole) else {
+            // A slash.
+            let (name, source) = (suffix.to_vec(), "no attribute and no file can be called so");
+            let source = io::Error::other(source);
+            let lost = Warning::Xattr { name, source };
+            self.tally.warning(beside.item, &lost);
+            return None;
+        };
+        let name = beside.directory.fitting(name);
+        let mut item = beside.item.clone();
+        item.kind = Some(FileKind::File);
+        item.destination = beside.dir.item.destination.join(name.as_os_str());
+        if name.as_bytes() != whole {
+            let shortened = Warning::NameShortened(name.as_bytes().to_vec());
+            self.tally.warning(&item, &shortened);
+        }
+        Some((name, item))
     }
 
-    /// Streams of a file that is kept, which no attribute of what stands there holds: those stand beside it,
+    /// What belongs to a file or link that is kept, and what no attribute of it holds: that stands beside it,
     /// or should.
-    pub(super) fn streams_of_kept(&self, task: &Task) -> Vec<Vec<u8>> {
-        let wanted = self.options.windows && self.options.xattrs;
-        let filesystem = self.view.filesystem(task.node);
-        if !wanted || !filesystem.is_ok_and(|filesystem| filesystem.has_streams()) {
-            return Vec::new();
+    pub(super) fn loose_of_kept(&self, task: &Task) -> Loose {
+        let mut loose = Loose::default();
+        if !self.has_windows(task.node) {
+            return loose;
+        }
+        let holds = |name: &[u8], value: &[u8]| {
+            // The directory is the open one; the last component is not followed.
+            let mut path = proc_path(&task.directory);
+            path.push("/");
+            path.push(task.name.as_os_str());
+            let mut room = vec![0; value.len().saturating_add(1)];
+            let read = rustix::fs::lgetxattr(path, name, &mut room).ok();
+            read.and_then(|len| room.get(..len)) == Some(value)
+        };
+        for descriptor in self.descriptors(&task.item, task.node) {
+            let value = &descriptor.value;
+            let is_held = holds(descriptor.name.as_bytes(), value)
+                || holds(descriptor.foreign_name().as_bytes(), value);
+            if !is_held {
+                loose.descriptors.push(descriptor);
+            }
         }
         let listed = self.view.xattr_names(task.node).unwrap_or_default();
         let found = match streams::xattrs(self.view, task.node, &listed) {
@@ -66,66 +196,42 @@ impl Run<'_> {
             Err(error) => {
                 let unreadable = Warning::XattrUnreadable { name: None, error };
                 self.tally.warning(&task.item, &unreadable);
-                return Vec::new();
+                return loose;
             }
         };
-        let standing = open_standing(&task.directory, &task.name);
         let is_held = |name: &XattrName| {
-            let Ok(Some(Value::Bytes(value))) =
-                streams::xattr(self.view, task.node, name.as_bytes())
-            else {
-                return false;
-            };
-            let mut room = vec![0; value.len().saturating_add(1)];
-            let read = (standing.as_ref())
-                .and_then(|file| rustix::fs::fgetxattr(file, name.as_bytes(), &mut room).ok());
-            read.and_then(|len| room.get(..len)) == Some(value.as_slice())
+            let value = streams::xattr(self.view, task.node, name.as_bytes());
+            matches!(value, Ok(Some(Value::Bytes(value))) if holds(name.as_bytes(), &value))
         };
-        let loose = found
+        let streams = found
             .into_iter()
             .filter(|(_, name)| !name.as_ref().is_some_and(is_held));
-        loose.map(|(stream, _)| stream.name).collect()
+        loose.streams = streams.map(|(stream, _)| stream.name).collect();
+        loose
     }
 
-    fn stream_beside(
+    fn copy_beside(
         &self,
-        task: &Task,
-        stream: &[u8],
+        beside: &Beside<'_>,
+        source: &dyn ByteSource,
         name: &EntryName,
         item: &mut Item,
         buffer: &mut Buffer,
     ) -> Result<Outcome> {
-        let failed = |error: io::Error| super::run::write_error(&item.destination, error);
-        let filesystem = self.view.filesystem(task.node)?;
-        let source = filesystem.open(task.node.node, StreamName::Named(stream))?;
         item.size = source.size();
-        let mut replace = self.options.overwrite != Overwrite::Never;
-        if let Some(recorded) = &self.options.resume
-            && let Some(standing) = open_standing(&task.directory, name)
-        {
-            let expected = hash_source(source.as_ref(), self.cancel, buffer)?;
-            let found = hash_file(&standing, item.size, self.cancel, buffer).map_err(failed)?;
-            if found == Some(expected) {
-                return Ok(Outcome::Kept(KeepReason::Verified(expected)));
-            }
-            let metadata = Metadata {
-                size: item.size,
-                ..task.metadata.clone()
-            };
-            // What an earlier run has made may be made again.
-            replace |= recorded.digest_of(&item.destination, &metadata).is_some();
-        }
-        if task
-            .directory
-            .bytes_free()
-            .is_some_and(|free| item.size > free)
-        {
+        let failed = |error: io::Error| super::run::write_error(&item.destination, error);
+        let directory = beside.directory;
+        let replace = match self.standing_beside(beside, source, (name, item), buffer)? {
+            Verdict::Keep(reason) => return Ok(Outcome::Kept(reason)),
+            verdict => verdict == Verdict::Replace,
+        };
+        if directory.bytes_free().is_some_and(|free| item.size > free) {
             return Err(failed(io::ErrorKind::StorageFull.into()));
         }
-        let made = TempEntry::file(&task.directory, self.names);
+        let made = TempEntry::file(directory, self.names);
         let (mut entry, file) = made.map_err(failed)?;
         let copied = ContentCopy {
-            source: source.as_ref(),
+            source,
             file: &file,
             path: &item.destination,
             cancel: self.cancel,
@@ -136,19 +242,66 @@ impl Run<'_> {
             unreadable: &|_, _| {},
         }
         .run(buffer)?;
-        if task.directory.kind().must_sync {
+        if directory.kind().must_sync {
             rustix::fs::fdatasync(&file).map_err(|errno| failed(errno.into()))?;
         }
         let verified = self.verify(&item.destination, &file, &copied, buffer)?;
         drop(file);
-        self.take_name(task, &mut entry, name, replace)
+        let backup = self
+            .take_name(beside, &mut entry, name, replace)
             .map_err(failed)?;
         let made = Made {
             digest: copied.digest,
             verified,
+            backup,
             ..Made::default()
         };
         Ok(Outcome::Done(Done::File { copied, made }))
+    }
+
+    /// Looks at what stands in the place of a file beside a node: what has its content is kept.
+    fn standing_beside(
+        &self,
+        beside: &Beside<'_>,
+        source: &dyn ByteSource,
+        (name, item): (&EntryName, &Item),
+        buffer: &mut Buffer,
+    ) -> Result<Verdict> {
+        let failed = |error: io::Error| super::run::write_error(&item.destination, error);
+        // In a directory of our own, nothing may be there before us.
+        if beside.dir.fresh {
+            return Ok(Verdict::Create);
+        }
+        let Some(stat) = beside.directory.stat(name).map_err(failed)? else {
+            return Ok(Verdict::Create);
+        };
+        if u64::try_from(stat.st_size) == Ok(item.size)
+            && let Some(standing) = open_standing(beside.directory, name)
+        {
+            let expected = hash_source(source, self.cancel, buffer)?;
+            let found = hash_file(&standing, item.size, self.cancel, buffer).map_err(failed)?;
+            check_cancel(self.cancel)?;
+            if found == Some(expected) {
+                return Ok(Verdict::Keep(KeepReason::Verified(expected)));
+            }
+        }
+        let metadata = Metadata {
+            size: item.size,
+            ..beside.metadata.clone()
+        };
+        // What an earlier run has made may be made again.
+        let is_ours = (self.options.resume.as_ref())
+            .is_some_and(|recorded| recorded.digest_of(&item.destination, &metadata).is_some());
+        if is_ours || self.options.overwrite != Overwrite::Never {
+            return Ok(Verdict::Replace);
+        }
+        if beside.dir.has_placed(stat.st_ino) {
+            return Err(failed(Errno::EXIST.into()));
+        }
+        Ok(Verdict::Keep(match self.options.conflicts {
+            true => KeepReason::Differs,
+            false => KeepReason::Exists,
+        }))
     }
 
     /// Writes a map of what could not be read of a file, in the form of GNU ddrescue ("Mapfile structure"
@@ -161,41 +314,40 @@ impl Run<'_> {
                 let (mut entry, file) = TempEntry::file(&task.directory, self.names)?;
                 file.write_all_at(map_of(lost, size).as_bytes(), 0)?;
                 let replace = self.options.overwrite != Overwrite::Never;
-                self.take_name(task, &mut entry, &name, replace)
+                self.take_name(&Beside::of(task), &mut entry, &name, replace)
             });
         if let Err(error) = written {
             self.tally.warning(&task.item, &Warning::NoDamageMap(error));
         }
     }
 
-    /// Gives an entry beside a file its name. One that is there is replaced only if that is wanted, and never
-    /// one that this copy has put there.
+    /// Gives an entry beside a node its name. One that is there is replaced only if that is wanted, and never
+    /// one that this copy has put there. Returns what that is called from then on, if it is kept.
     fn take_name(
         &self,
-        task: &Task,
+        beside: &Beside<'_>,
         entry: &mut TempEntry<'_>,
         name: &EntryName,
         replace: bool,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Vec<u8>>> {
+        let inode = entry.stat()?.st_ino;
         match entry.publish(name, Publish::New) {
             Err(error) if error.raw_os_error() == Some(Errno::EXIST.raw_os_error()) => {}
-            published => return published,
+            published => {
+                published?;
+                beside.dir.place(inode);
+                return Ok(None);
+            }
         }
-        let standing = task.directory.stat(name)?.map(|stat| stat.st_ino);
-        let ours = standing.is_some_and(|inode| task.dir.has_placed(inode));
-        if !replace || task.dir.fresh || ours {
+        let standing = beside.directory.stat(name)?.map(|stat| stat.st_ino);
+        let ours = standing.is_some_and(|inode| beside.dir.has_placed(inode));
+        if !replace || beside.dir.fresh || ours {
             return Err(Errno::EXIST.into());
         }
-        entry.publish(name, Publish::Replace)
-    }
-}
-
-fn beside(task: &Task, name: &[u8]) -> Item {
-    let mut destination = task.item.destination.clone();
-    destination.set_file_name(OsStr::from_bytes(name));
-    Item {
-        destination,
-        ..task.item.clone()
+        let backup = self.back_up(beside.directory, name)?;
+        entry.publish(name, Publish::Replace)?;
+        beside.dir.place(inode);
+        Ok(backup)
     }
 }
 

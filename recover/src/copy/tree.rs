@@ -8,6 +8,7 @@ use super::destination::{Directory, EntryName, Identity};
 use super::filter::Filtered;
 use super::report::{Item, Warning};
 use super::run::{DirState, Run, Task, write_error};
+use super::sidecar::Beside;
 use crate::error::{Error, Result};
 use crate::view::ViewNode;
 use crate::walk::{Next, Step, walk};
@@ -80,17 +81,34 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
         if !fresh {
             run.remove_temps(&directory);
         }
-        let source = source.map(|found| (found.node, found.metadata.clone()));
+        let from = source.map(|found| (found.node, found.metadata.clone()));
+        let state = DirState::new(item, Vec::new(), fresh, from);
+        if let Some(found) = source {
+            let item = item_of(&state, found);
+            run.windows_beside(&inside(&state, &directory, &item, found), &directory);
+        }
         Self {
             run,
             files,
             waiting: Vec::new(),
             levels: vec![Level {
-                state: DirState::new(item, Vec::new(), fresh, source),
+                state,
                 name: None,
                 identity: directory.identity(),
                 directory: Some(directory),
             }],
+        }
+    }
+
+    /// Looks, when a copy goes on, at what an earlier one has put into the destination because it found no room
+    /// among the attributes of that. What is not there stays so: what exists keeps its attributes.
+    pub(super) fn look_inside(&self, found: &Found) {
+        let Some(level) = self.levels.first() else {
+            return;
+        };
+        if let (Some(directory), true) = (&level.directory, self.run.options.resume.is_some()) {
+            let item = item_of(&level.state, found);
+            (self.run).standing_inside(&inside(&level.state, directory, &item, found));
         }
     }
 
@@ -309,6 +327,9 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
             self.run.remove_temps(&directory);
         }
         let relative = [&task.dir.relative, task.name.as_bytes(), b"/"].concat();
+        if fresh || !above {
+            self.run.windows_beside(&Beside::of(&task), &directory);
+        }
         let source = (fresh || !above).then_some((task.node, task.metadata));
         self.levels.push(Level {
             state: DirState::new(task.item, relative, fresh, source),
@@ -389,6 +410,31 @@ impl<'r, 'a> TreeCopy<'r, 'a> {
             size,
             modified: None,
         }
+    }
+}
+
+fn item_of(state: &DirState, found: &Found) -> Item {
+    Item {
+        source: found.path.clone(),
+        modified: Some(found.metadata.mtime),
+        ..state.item.clone()
+    }
+}
+
+/// What belongs to the destination itself lies in it: what that lies in is not ours.
+fn inside<'a>(
+    dir: &'a DirState,
+    directory: &'a Directory,
+    item: &'a Item,
+    found: &'a Found,
+) -> Beside<'a> {
+    Beside {
+        dir,
+        directory,
+        stem: b"",
+        item,
+        node: found.node,
+        metadata: &found.metadata,
     }
 }
 

@@ -248,6 +248,11 @@ fn bombs_are_refused_unless_holes_are_wanted() {
         errors[0]["message"].as_str().unwrap().contains("unfold to"),
         "{errors:?}"
     );
+    let hint = errors[0]["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("--sparse") && !hint.contains("room"),
+        "{hint}"
+    );
     assert_eq!(place.names("out"), ["small"]);
     let args = ["b.img:/thin", "--to", "out", "--sparse", "--verify=none"];
     lines(&place, &args, 0);

@@ -297,22 +297,6 @@ print(kept, beside)
 }
 
 #[test]
-fn attributes_that_find_no_room_are_said_so() {
-    if !require(&["root", "mount", "losetup", "mkfs.ext4"]) {
-        return;
-    }
-    let place = Place::new();
-    // The descriptor of a volume's root is larger than a block of ext4, which has the space for many of them.
-    let script = "truncate -s 32M small.img; mkfs.ext4 -q -b 4096 -I 256 -O ^ea_inode small.img; mkdir m
-        mount -o loop small.img m; flr restore windows-gpt.img:/ --to m/out 2> told || true; umount m";
-    assert_eq!(as_root(&place, script).code, 0);
-    let told = place.read("told");
-    let words = "system.ntfs_acl is not kept: there is no room for it among the attributes there";
-    assert!(told.contains(words), "{told}");
-    assert!(!told.contains("No space left"), "{told}");
-}
-
-#[test]
 fn streams_beside_a_file_are_read_back_and_made_again() {
     let place = Place::new();
     let text =

@@ -104,6 +104,7 @@ flr --json restore source.img --to m/out --resume > third 2> told || echo $?
 show | cmp shown -
 $restore --overwrite if-changed 2> fourth || echo $?
 show | cmp shown -
+flr --json restore source.img --to m/out -n --overwrite if-changed > plan 2> told || echo $?
 flr restore source.img:/large --to m/alone 2> alone || echo $?
 ls -A m/alone; umount m
 ";
@@ -175,6 +176,14 @@ fn fat_takes_what_it_can_and_the_rest_is_told() {
     // What was cut to two seconds is the same file; the time of `old` could not be kept.
     assert_eq!(verified, EXPECTED.len() - 1, "{third:#?}");
     told_once(&place.read("first"));
+    // What has another name here is known by that to a plan.
+    let plan = place.read("plan");
+    let plan: Vec<_> = plan.lines().map(crate::schema::check).collect();
+    for name in ["a%3Ab", "what%3F", "dir%2E/in"] {
+        let destination = format!("m/out/{name}");
+        let told = plan.iter().find(|line| line["destination"] == *destination);
+        assert_eq!(told.unwrap()["code"], "unchanged", "{name}");
+    }
 }
 
 fn told_once(told: &str) {

@@ -1,6 +1,7 @@
 //! `flr restore`: what it keeps, what it leaves, how it ends, and how it goes on.
 
 mod codes;
+mod descriptors;
 mod faithful;
 mod fat;
 mod interrupted;

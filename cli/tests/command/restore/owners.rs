@@ -105,7 +105,9 @@ fn a_table_of_identifiers_gives_the_owners_that_ntfs_3g_gives_by_it() {
         list("k")
     );
     let theirs = as_root(&place, &script);
-    let ours = place.shell(&list("out")).quiet();
+    // The descriptor of the root finds no room and is a file in it.
+    let own = "/.flr-ntfs_acl 0 0\n";
+    let ours = place.shell(&list("out")).quiet().replace(own, "");
     assert_eq!(ours, theirs.out, "{}", theirs.err);
     assert!(
         ours.contains("/owner-003 5003 7002\n") && ours.lines().count() > 300,
