@@ -120,6 +120,8 @@ impl Context<'_> {
             Error::Fs(flr_fs::Error::Request(Request::NoContent)) => {
                 Some(format!("flr stat {}", quoted(address)))
             }
+            // What a provider does not hand out may be had another way.
+            Error::Fs(flr_fs::Error::Unsupported(_)) => failure.hint,
             _ => None,
         };
         self.fail(address, &failure)
