@@ -4,6 +4,7 @@ mod codes;
 mod descriptors;
 mod faithful;
 mod fat;
+mod injected;
 mod interrupted;
 mod links;
 mod owners;
