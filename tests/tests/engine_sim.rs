@@ -23,10 +23,7 @@ fn hold(seeds: Range<u64>) {
     }
     // A simulation in which nothing is made proves nothing.
     assert!(u64::try_from(made).expect("a count") > count, "{made} made");
-    assert!(
-        denials > 30,
-        "the path of writes was asked {denials} times"
-    );
+    assert!(denials > 30, "the path of writes was asked {denials} times");
 }
 
 /// Four tests, so that they run side by side.

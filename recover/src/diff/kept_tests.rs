@@ -25,7 +25,7 @@ impl Unchanged for AllBut {
             true => u64::MAX,
             false => self.0.end,
         };
-        (end.min(range.end) - range.start, is_same)
+        (end.min(range.end).saturating_sub(range.start), is_same)
     }
 }
 
@@ -127,14 +127,14 @@ fn what_changed_is_read_and_nothing_else() {
 fn what_lies_elsewhere_or_on_no_disk_is_read() {
     let (old, new) = (disk(1), disk(2));
     let of_old = || tree(&old, 8192, 4096, 8192);
+    let inline: Arc<dyn ByteSource> = Arc::new(Memory::new(vec![2; 8192]));
     for other in [
         tree(&new, 8192, 8192, 8192),
         // The same place of a partition that was moved.
         tree(&new, 12288, 4096, 8192),
         // A disk that is not the one.
         tree(&disk(2), 8192, 4096, 8192),
-        // Inline.
-        Arc::new(Memory::new(vec![2; 8192])) as Arc<dyn ByteSource>,
+        inline,
     ] {
         let contents = [of_old(), other];
         let (found, effort) = compared([&old, &new], contents, 0..0, Content::Quick);

@@ -187,7 +187,10 @@ fn what_stands_beside_is_kept_mended_or_left() {
     }
     // Going on looks at every one of them.
     assert_eq!(beside(&told(&place, "resumed"), "skipped"), first);
-    assert_eq!(beside(&told(&place, "mended"), "restored"), [acl.clone()]);
+    assert_eq!(
+        beside(&told(&place, "mended"), "restored"),
+        std::slice::from_ref(&acl)
+    );
     let left = told(&place, "left");
     let conflict = of_type(&left, "skipped")
         .into_iter()
