@@ -334,20 +334,6 @@ fn only_the_account_that_it_is_in_cleans_up() {
     stage.assert_clean();
 }
 
-fn what_is_kept_expires_by_the_clock_of_the_provider() {
-    let stage = Stage::on_an_instance();
-    let keep = ["--keep", "--ttl", "2h"];
-    cloned(&stage, "cat", ":/etc/hostname", &keep).ended_with(0);
-    let id = the_one(&stage);
-    stage.fake.set_clock_skew(110 * 60);
-    stage.run(&["gc"]).ended_with(0);
-    assert_eq!(stage.ours(), [id], "not yet");
-    stage.fake.set_clock_skew(130 * 60);
-    stage.run(&["gc"]).ended_with(0);
-    assert_eq!(stage.ours(), [""; 0]);
-    stage.assert_clean();
-}
-
 fn without_the_journal_the_tags_tell_and_the_clock_of_the_provider() {
     let stage = Stage::on_an_instance();
     let id = leave(&stage);
@@ -560,10 +546,6 @@ const SCENARIOS: [(&str, fn()); 16] = [
     (
         "only_the_account_that_it_is_in_cleans_up",
         only_the_account_that_it_is_in_cleans_up,
-    ),
-    (
-        "what_is_kept_expires_by_the_clock_of_the_provider",
-        what_is_kept_expires_by_the_clock_of_the_provider,
     ),
     (
         "without_the_journal_the_tags_tell_and_the_clock_of_the_provider",

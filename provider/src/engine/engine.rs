@@ -143,27 +143,15 @@ impl Engine {
         }
     }
 
-    fn learn_time(&self, identity: &Identity) {
-        if let Some(time) = identity.time {
-            *self.time() = Some((time, self.clock().since_boot()));
-        }
-    }
-
-    /// Asks for the provider's time, unless it is known. Once: where nobody answers, this host's has to do.
-    pub(super) async fn ask_time(&self) {
-        let is_known = self.time().is_some();
-        if !is_known && let Ok(identity) = self.call(self.cloud().identity()).await {
-            self.learn_time(&identity);
-        }
-    }
-
     /// Whose credentials these are, repeated until it is known.
     pub(super) async fn identity(&self) -> Result<Identity, Error> {
         let mut backoff = self.backoff(self.settings().attach_limit);
         loop {
             match self.call(self.cloud().identity()).await {
                 Ok(identity) => {
-                    self.learn_time(&identity);
+                    if let Some(time) = identity.time {
+                        *self.time() = Some((time, self.clock().since_boot()));
+                    }
                     return Ok(identity);
                 }
                 Err(fault) if fault.is_temporary() => {

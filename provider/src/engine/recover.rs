@@ -133,12 +133,7 @@ impl Engine {
     ) -> Result<Cleanup, Error> {
         let mut cleanup = Cleanup::default();
         let mine = records.iter().filter(|record| self.is_mine(record));
-        let there: Vec<_> = mine.filter(|record| record.state != State::Gone).collect();
-        // What is kept expires by the provider's clock.
-        if session.keep && !there.is_empty() {
-            self.ask_time().await;
-        }
-        let there = there.into_iter();
+        let there = mine.filter(|record| record.state != State::Gone);
         match self.claim(session, &options) {
             Claim::Live => cleanup.live.push(session.clone()),
             Claim::Kept => {
