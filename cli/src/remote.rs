@@ -129,9 +129,9 @@ impl Remote {
 
     /// That the command has come to `--max-cost`, if it has. What could not be read for that looks like damage.
     pub(crate) fn over_cost(&self) -> Option<Failure> {
-        self.spent.was_refused().then(|| {
+        self.spent.refused().map(|max| {
             let dollars = self.spent.dollars();
-            let what = format!("reading on would cost more than --max-cost, ${dollars:.7} so far");
+            let what = format!("reading on would cost more than ${max}, ${dollars:.7} so far");
             Failure::new(Exit::Cost, what).hint("a higher --max-cost, or --yes")
         })
     }

@@ -1,7 +1,7 @@
 //! What a command has spent so far, at all its points together.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Dollars are counted in units of 10⁻⁹: prices have seven digits behind the point.
 const NANO: f64 = 1e9;
@@ -13,26 +13,27 @@ pub struct Spent(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     nano: AtomicU64,
-    refused: AtomicBool,
+    /// What it may be, if anything was refused.
+    refused: OnceLock<f64>,
 }
 
 impl Spent {
     /// Adds an amount and tells whether all of it together is within `max`. What is not, is not spent.
     #[must_use]
     pub fn add(&self, dollars: f64, max: f64) -> bool {
-        let (amount, max) = (nano(dollars), nano(max));
-        let add = |spent: u64| spent.checked_add(amount).filter(|sum| *sum <= max);
+        let (amount, most) = (nano(dollars), nano(max));
+        let add = |spent: u64| spent.checked_add(amount).filter(|sum| *sum <= most);
         let added = (self.0.nano).fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         if added.is_err() {
-            self.0.refused.store(true, Ordering::Relaxed);
+            let _known = self.0.refused.set(max);
         }
         added.is_ok()
     }
 
-    /// Whether anything was refused. What a reader makes of that may look like damage.
+    /// What may be spent, if more than that was asked for. What a reader makes of that may look like damage.
     #[must_use]
-    pub fn was_refused(&self) -> bool {
-        self.0.refused.load(Ordering::Relaxed)
+    pub fn refused(&self) -> Option<f64> {
+        self.0.refused.get().copied()
     }
 
     /// Dollars so far.
@@ -66,9 +67,9 @@ mod tests {
     fn all_of_it_together_is_within_the_bound() {
         let spent = Spent::default();
         let other = spent.clone();
-        assert!(spent.add(0.6e-6, 1e-6) && !spent.was_refused());
+        assert!(spent.add(0.6e-6, 1e-6) && spent.refused().is_none());
         assert!(!other.add(0.6e-6, 1e-6));
-        assert!(spent.was_refused());
+        assert_eq!(spent.refused(), Some(1e-6));
         // What was refused was not spent, and there is room for less.
         assert!(other.add(0.4e-6, 1e-6));
         assert!(!spent.add(1e-9, 1e-6));

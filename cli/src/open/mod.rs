@@ -195,6 +195,10 @@ impl<'a> Opener<'a> {
         self.check_whole(address)?;
         let target = follow(&point, &address.locator, &self.options, follow_last)
             .map_err(|lost| words::explain(&lost, address, &point))?;
+        // What was not read for the money would be noted as damage.
+        if let Some(failure) = self.remote.over_cost() {
+            return Err(failure);
+        }
         if !self.noted {
             for note in target.opened.notes.iter() {
                 out.note(note);

@@ -514,7 +514,7 @@ fn where_the_second_disk_cannot_be_made_the_first_one_goes() {
 }
 
 /// What happens, by name. It is waiting nearly all the time: for volumes that come and go.
-const SCENARIOS: [(&str, fn()); 16] = [
+const SCENARIOS: [(&str, fn()); 15] = [
     (
         "what_was_made_is_gone_at_the_end",
         what_was_made_is_gone_at_the_end,
