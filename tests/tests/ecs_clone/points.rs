@@ -311,7 +311,7 @@ fn add_many(fake: &Fake, disk: &str) {
 #[test]
 fn a_listing_holds_points_and_one_page_beside_them() {
     assert_counted();
-    for (object, per_point) in [(ROOT, 900), (INSTANCE, 1400)] {
+    for (object, per_point) in [(ROOT, 1200), (INSTANCE, 2000)] {
         let fake = account();
         add_many(&fake, ROOT);
         let listed = || points(&fake, object).expect("points");
