@@ -165,7 +165,9 @@ impl Remote {
 
     /// The signal that came, if one did.
     pub(crate) fn signal(&self) -> Option<Exit> {
-        self.interrupt.get().and_then(Interrupt::signal)
+        // Who has come to --max-cost ends reads by the same flag.
+        let came = self.interrupt.get().and_then(Interrupt::signal);
+        came.filter(|_| self.spent.refused().is_none())
     }
 
     /// From here on a signal is for somebody else, such as a mount that is served.

@@ -53,7 +53,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, args: &Check) -> Outcome {
         let counts = match check(ctx, &opened, &options) {
             Ok(counts) => counts,
             Err(stop) => {
-                return match interrupt.signal() {
+                return match ctx.remote.signal() {
                     Some(exit) => Err(Failure::new(exit, "interrupted").into()),
                     None => Err(stop),
                 };

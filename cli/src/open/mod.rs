@@ -193,12 +193,12 @@ impl<'a> Opener<'a> {
     ) -> Result<Opened, Failure> {
         let point = self.point(address, out)?;
         self.check_whole(address)?;
-        let target = follow(&point, &address.locator, &self.options, follow_last)
-            .map_err(|lost| words::explain(&lost, address, &point))?;
-        // What was not read for the money would be noted as damage.
+        let target = follow(&point, &address.locator, &self.options, follow_last);
+        // What was not read for the money would be told as damage.
         if let Some(failure) = self.remote.over_cost() {
             return Err(failure);
         }
+        let target = target.map_err(|lost| words::explain(&lost, address, &point))?;
         if !self.noted {
             for note in target.opened.notes.iter() {
                 out.note(note);
