@@ -266,13 +266,6 @@ fn little_was_fetched(
     // A file that was replaced lay where nothing changed, and is read there.
     let replaced = blocks_of(stage, "old.img", "/srv/19/1999");
     assert!((1..=2).contains(&replaced.len()), "{replaced:?}");
-    println!(
-        "{} blocks fetched, {} of them content, {} changed, {} with --checksum",
-        blocks.len(),
-        content.len(),
-        changed.len(),
-        all.len()
-    );
     assert!(
         content.len() <= 2 * changed.len(),
         "{content:?} {changed:?}"
